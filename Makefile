@@ -1,0 +1,37 @@
+# Every verb creates its own virtual environment; nothing but Python >= 3.11 with venv and pip is needed.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: dev test check fix bench export clean
+
+dev: $(STAMP)  ## run the Inference UI application with a real chat model
+	@$(BIN)/pyworkers models pull smollm2
+	@$(BIN)/pyworkers dev
+
+test: $(STAMP)  ## run the whole test suite
+	@$(BIN)/python -m pytest
+
+check: $(STAMP)  ## lint, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fix: $(STAMP)  ## format and mend what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP)  ## measure, as ratios against the floor in one run
+	@$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .pyworkers .mypy_cache .ruff_cache .pytest_cache
+
+$(STAMP): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing pyworkers and its tools into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@

@@ -1,0 +1,392 @@
+"""The collections ``Array``, ``Map`` and ``Set``, and the functions of the ``Object`` constructor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
+from typing import Any
+
+from pyworkers.js.primitives import is_nullish, to_boolean, to_string
+from pyworkers.js.values import (
+    JsException,
+    JsObject,
+    JsProxy,
+    call,
+    iterate,
+    own_properties_of,
+)
+
+
+class JsArray(JsProxy, js_name="Array"):
+    """An array: a mutable sequence in Python, with JavaScript's methods beside Python's."""
+
+    def __init__(self, items: Iterable[object] = ()) -> None:
+        self.items_: list[Any] = list(items)
+
+    @classmethod
+    def js_new(cls, *args: Any) -> JsProxy:
+        """``new Array(length)`` or ``new Array(...items)``."""
+        if len(args) == 1 and type(args[0]) is int:
+            if args[0] < 0:
+                raise JsException("RangeError", "Invalid array length")
+            return cls([None] * args[0])
+        return cls(args)
+
+    @property
+    def length(self) -> int:
+        """The number of items."""
+        return len(self.items_)
+
+    def own_properties(self) -> dict[str, object]:
+        """Return the items under their indices."""
+        return {str(index): item for index, item in enumerate(self.items_)}
+
+    def toString(self) -> str:
+        """The items joined by commas; null and undefined are empty."""
+        return self.join(",")
+
+    def join(self, separator: object = ",") -> str:
+        """``Array.prototype.join``."""
+        return to_string(separator).join("" if is_nullish(item) else to_string(item) for item in self.items_)
+
+    def __len__(self) -> int:
+        return len(self.items_)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items_)
+
+    def __reversed__(self) -> Iterator[Any]:
+        return reversed(self.items_)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self.items_
+
+    def __getitem__(self, index: Any) -> Any:
+        return JsArray(self.items_[index]) if isinstance(index, slice) else self.items_[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.items_[index] = value
+
+    def __delitem__(self, index: Any) -> None:
+        del self.items_[index]
+
+    def push(self, *items: object) -> int:
+        """``Array.prototype.push``."""
+        self.items_.extend(items)
+        return len(self.items_)
+
+    def append(self, item: object) -> None:
+        """Add one item, as a list's ``append``."""
+        self.items_.append(item)
+
+    def extend(self, items: Iterable[object]) -> None:
+        """Add several items, as a list's ``extend``."""
+        self.items_.extend(items)
+
+    def insert(self, index: int, item: object) -> None:
+        """Insert one item, as a list's ``insert``."""
+        self.items_.insert(index, item)
+
+    def pop(self, index: int = -1) -> Any:
+        """Remove and return an item, as a list's ``pop``."""
+        return self.items_.pop(index)
+
+    def shift(self) -> Any:
+        """``Array.prototype.shift``."""
+        return self.items_.pop(0) if self.items_ else None
+
+    def index(self, item: object, *bounds: int) -> int:
+        """Find an item, as a list's ``index``."""
+        return self.items_.index(item, *bounds)
+
+    def indexOf(self, item: object, *_: object) -> int:
+        """``Array.prototype.indexOf``."""
+        return self.items_.index(item) if item in self.items_ else -1
+
+    def includes(self, item: object, *_: object) -> bool:
+        """``Array.prototype.includes``."""
+        return item in self.items_
+
+    def count(self, item: object) -> int:
+        """Count an item, as a list's ``count``."""
+        return self.items_.count(item)
+
+    def reverse(self) -> JsArray:
+        """Reverse in place."""
+        self.items_.reverse()
+        return self
+
+    def at(self, index: int = 0) -> Any:
+        """``Array.prototype.at``."""
+        return self.items_[index] if -len(self.items_) <= index < len(self.items_) else None
+
+    def slice(self, start: int | None = None, end: int | None = None) -> JsArray:
+        """``Array.prototype.slice``."""
+        return JsArray(self.items_[start:end])
+
+    def concat(self, *others: Any) -> JsArray:
+        """``Array.prototype.concat``."""
+        result = JsArray(self.items_)
+        for other in others:
+            result.extend(other) if isinstance(other, JsArray) else result.append(other)
+        return result
+
+    def map(self, function: Callable[..., object], *_: object) -> JsArray:
+        """``Array.prototype.map``."""
+        return JsArray([call(function, item, index, self) for index, item in enumerate(self.items_)])
+
+    def filter(self, function: Callable[..., object], *_: object) -> JsArray:
+        """``Array.prototype.filter``."""
+        return JsArray(
+            [item for index, item in enumerate(self.items_) if to_boolean(call(function, item, index, self))]
+        )
+
+    def forEach(self, function: Callable[..., object], *_: object) -> None:
+        """``Array.prototype.forEach``."""
+        for index, item in enumerate(list(self.items_)):
+            call(function, item, index, self)
+
+    def find(self, function: Callable[..., object], *_: object) -> Any:
+        """``Array.prototype.find``."""
+        return next((item for i, item in enumerate(self.items_) if to_boolean(call(function, item, i, self))), None)
+
+    def keys(self) -> Iterator[int]:
+        """``Array.prototype.keys``."""
+        return iter(range(len(self.items_)))
+
+    def values(self) -> Iterator[Any]:
+        """``Array.prototype.values``."""
+        return iter(self.items_)
+
+    def entries(self) -> Iterator[JsArray]:
+        """``Array.prototype.entries``."""
+        return iter([JsArray(pair) for pair in enumerate(self.items_)])
+
+
+class ObjectFunctions:
+    """Members of the ``Object`` constructor."""
+
+    @staticmethod
+    def static_fromEntries(entries: Iterable[Iterable[object]] = ()) -> JsObject:
+        """``Object.fromEntries``: keys become strings."""
+        return JsObject({to_string(key): value for key, value in entries})
+
+    @staticmethod
+    def static_keys(value: Any = None) -> JsArray:
+        """``Object.keys``."""
+        return JsArray(own_properties_of(value))
+
+    @staticmethod
+    def static_values(value: Any = None) -> JsArray:
+        """``Object.values``."""
+        return JsArray(own_properties_of(value).values())
+
+    @staticmethod
+    def static_entries(value: Any = None) -> JsArray:
+        """``Object.entries``."""
+        return JsArray(JsArray(pair) for pair in own_properties_of(value).items())
+
+    @staticmethod
+    def static_assign(target: Any, *sources: Any) -> object:
+        """``Object.assign``."""
+        for source in sources:
+            for name, value in own_properties_of(source).items():
+                setattr(target, name, value)
+        return target
+
+    @staticmethod
+    def static_freeze(value: object = None) -> object:
+        """``Object.freeze``; a frozen object is not told from another here."""
+        return value
+
+    @staticmethod
+    def static_create(_prototype: object = None, *_: object) -> JsObject:
+        """``Object.create``: an empty object."""
+        return JsObject()
+
+    @staticmethod
+    def static_is(left: object = None, right: object = None) -> bool:
+        """``Object.is``."""
+        if left is right:
+            return True
+        return isinstance(left, int | float | str) and type(left) is type(right) and left == right
+
+    @staticmethod
+    def static_getOwnPropertyNames(value: Any = None) -> JsArray:
+        """``Object.getOwnPropertyNames``."""
+        return JsArray(own_properties_of(value))
+
+
+class ArrayFunctions:
+    """Members of the ``Array`` constructor."""
+
+    @staticmethod
+    def static_from(source: Any = (), function: Callable[..., object] | None = None, *_: object) -> JsArray:
+        """``Array.from``: of an iterable, or of an object with a length."""
+        length = getattr(source, "length", None) if isinstance(source, JsObject) else None
+        items = [getattr(source, str(i), None) for i in range(int(length))] if length is not None else iterate(source)
+        if function is None:
+            return JsArray(items)
+        return JsArray([call(function, item, index) for index, item in enumerate(items)])
+
+    @staticmethod
+    def static_of(*items: object) -> JsArray:
+        """``Array.of``."""
+        return JsArray(items)
+
+    @staticmethod
+    def static_isArray(value: object = None) -> bool:
+        """``Array.isArray``."""
+        return isinstance(value, JsArray)
+
+
+JsObject.constructor.statics = ObjectFunctions
+JsArray.constructor.statics = ArrayFunctions
+
+
+class JsMap(JsProxy, js_name="Map"):
+    """A ``Map``: JavaScript's methods, and Python's mapping protocol as Pyodide gives it."""
+
+    def __init__(self, entries: Iterable[Iterable[Any]] = ()) -> None:
+        self.entries_: dict[Any, Any] = dict(entries)  # type: ignore[arg-type]  # pairs
+
+    @classmethod
+    def js_new(cls, *args: Any) -> JsProxy:
+        """``new Map(entries)``."""
+        return cls(iterate(args[0]) if args and args[0] else ())  # type: ignore[arg-type]  # checked by unpacking
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return len(self.entries_)
+
+    def get(self, key: object, default: object = None) -> Any:
+        """Return the value of ``key``, or undefined."""
+        return self.entries_.get(key, default)
+
+    def set(self, key: object, value: object = None) -> JsMap:
+        """Store a value; returns the map."""
+        self.entries_[key] = value
+        return self
+
+    def has(self, key: object) -> bool:
+        """Tell whether there is such a key."""
+        return key in self.entries_
+
+    def delete(self, key: object) -> bool:
+        """Remove a key; tells whether it was there."""
+        return self.entries_.pop(key, self) is not self
+
+    def clear(self) -> None:
+        """Remove every entry."""
+        self.entries_.clear()
+
+    def forEach(self, function: Callable[..., object], *_: object) -> None:
+        """``Map.prototype.forEach``."""
+        for key, value in list(self.entries_.items()):
+            call(function, value, key, self)
+
+    def keys(self) -> KeysView[Any]:
+        """The keys in insertion order."""
+        return self.entries_.keys()
+
+    def values(self) -> ValuesView[Any]:
+        """The values in insertion order."""
+        return self.entries_.values()
+
+    def items(self) -> ItemsView[Any, Any]:
+        """The entries in insertion order, as Python pairs."""
+        return self.entries_.items()
+
+    def entries(self) -> Iterator[JsArray]:
+        """The entries in insertion order, as arrays."""
+        return iter([JsArray(pair) for pair in self.entries_.items()])
+
+    def __len__(self) -> int:
+        return len(self.entries_)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.entries_)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.entries_
+
+    def __getitem__(self, key: object) -> Any:
+        return self.entries_[key]
+
+    def __setitem__(self, key: object, value: object) -> None:
+        self.entries_[key] = value
+
+    def __delitem__(self, key: object) -> None:
+        del self.entries_[key]
+
+
+class LiteralMap(JsMap, js_name="LiteralMap"):
+    """What ``to_js(dict)`` makes before Pyodide 0.29: a Map whose string keys read as properties too."""
+
+    def own_properties(self) -> dict[str, object]:
+        """Return the string keys."""
+        return {key: value for key, value in self.entries_.items() if isinstance(key, str)}
+
+    def __getattr__(self, name: str) -> Any:
+        entries = self.__dict__.get("entries_", {})
+        if name in entries:
+            return entries[name]
+        raise AttributeError(name)
+
+
+class JsSet(JsProxy, js_name="Set"):
+    """A ``Set``, in insertion order."""
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        self.items_: dict[Any, None] = dict.fromkeys(items)
+
+    @classmethod
+    def js_new(cls, *args: Any) -> JsProxy:
+        """``new Set(items)``."""
+        return cls(iterate(args[0]) if args and args[0] else ())
+
+    @property
+    def size(self) -> int:
+        """The number of items."""
+        return len(self.items_)
+
+    def add(self, item: object) -> JsSet:
+        """Add an item; returns the set."""
+        self.items_[item] = None
+        return self
+
+    def has(self, item: object) -> bool:
+        """Tell whether the item is there."""
+        return item in self.items_
+
+    def delete(self, item: object) -> bool:
+        """Remove an item; tells whether it was there."""
+        return self.items_.pop(item, self) is not self
+
+    def clear(self) -> None:
+        """Remove every item."""
+        self.items_.clear()
+
+    def forEach(self, function: Callable[..., object], *_: object) -> None:
+        """``Set.prototype.forEach``."""
+        for item in list(self.items_):
+            call(function, item, item, self)
+
+    def values(self) -> Iterator[Any]:
+        """The items in insertion order."""
+        return iter(self.items_)
+
+    keys = values
+
+    def entries(self) -> Iterator[JsArray]:
+        """``Set.prototype.entries``: each item twice."""
+        return iter([JsArray((item, item)) for item in self.items_])
+
+    def __len__(self) -> int:
+        return len(self.items_)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items_)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self.items_

@@ -1,0 +1,98 @@
+"""What JavaScript's global scope needs from its host, one realm for each isolate.
+
+Code that runs as part of a worker finds its realm in a context variable, which the runtime sets around every event and
+around the import of the worker's modules. Outside of a worker (a REPL, a unit test) there is the `default_realm`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pyworkers.clock import Clock, SystemClock
+from pyworkers.js import values
+from pyworkers.js.values import type_error
+
+if TYPE_CHECKING:
+    from pyworkers.js.request import Request
+    from pyworkers.js.response import Response
+
+Outbound = Callable[["Request"], Awaitable["Response"]]
+Console = Callable[[str, tuple[object, ...]], None]
+
+_log = logging.getLogger("pyworkers.console")
+
+
+class Flags(Protocol):
+    """Compatibility flags, as `pyworkers.config.compat.Compat` derives them from a date."""
+
+    def enabled(self, flag: str) -> bool:
+        """Tell whether the flag of this name is on."""
+        ...
+
+
+class EveryFlag:
+    """Every flag is on: the newest behaviour."""
+
+    def enabled(self, _flag: str) -> bool:
+        """Return True."""
+        return True
+
+
+async def refuse_outbound(request: Request) -> Response:
+    """Refuse every request, as a worker without network sees it."""
+    raise type_error(f"fetch failed: no network was given to reach {request.url}")
+
+
+def log_console(level: str, args: tuple[object, ...]) -> None:
+    """Write a console call to the log ``pyworkers.console``; levels: debug, info, log, warn, error, trace."""
+    severity = {"debug": logging.DEBUG, "warn": logging.WARNING, "error": logging.ERROR}.get(level, logging.INFO)
+    _log.log(severity, "%s", " ".join(str(arg) for arg in args))
+
+
+@dataclass(eq=False)
+class Realm:
+    """One isolate's view of the world.
+
+    Attributes:
+        name: the worker's name.
+        clock: what ``Date.now()`` and every timer reads.
+        compat: which compatibility flags are on.
+        outbound: answers ``fetch`` of a URL that no binding takes.
+        console: receives ``console.*`` calls: the level and its arguments.
+        modules: what ``import_from_javascript`` finds: ``cloudflare:workers`` and its like.
+        globals: properties that the worker set on ``globalThis``.
+    """
+
+    name: str = "default"
+    clock: Clock = field(default_factory=SystemClock)
+    compat: Flags = field(default_factory=EveryFlag)
+    outbound: Outbound = refuse_outbound
+    console: Console = log_console
+    modules: dict[str, Any] = field(default_factory=dict)
+    globals: dict[str, Any] = field(default_factory=dict)
+
+
+default_realm = Realm()
+REALM: ContextVar[Realm] = ContextVar("pyworkers.realm")
+
+
+def current_realm() -> Realm:
+    """Return the realm of the running worker, or the default one outside of any."""
+    return REALM.get(default_realm)
+
+
+def _warn_invisible_dict(name: str) -> None:
+    current_realm().console(
+        "warn",
+        (
+            f"A Python dict was passed to a JavaScript API, which cannot see its key {name!r}. Pass "
+            "to_js(d, dict_converter=Object.fromEntries), or keyword arguments.",
+        ),
+    )
+
+
+values.invisible_dict_hook = _warn_invisible_dict

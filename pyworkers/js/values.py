@@ -1,0 +1,408 @@
+"""The JavaScript object model: what a value on the JavaScript side of the boundary is in Python.
+
+==================  =====================================================================================
+JavaScript          here
+==================  =====================================================================================
+undefined           ``None``
+null                ``jsnull``
+boolean             ``bool``
+number              ``int`` where it is integral, else ``float``
+bigint              ``JsBigInt`` (an ``int``)
+string              ``str``
+function            any Python callable
+an instance         an instance of a `JsProxy` subclass, one class for each JavaScript class
+a constructor       `JsConstructor`, reached as ``instance.constructor`` and as a name in ``js``
+an exception        `pyworkers.js.exceptions.JsException`
+anything else       a Python object that crossed unconverted: Pyodide's ``PyProxy``, opaque to JavaScript
+==================  =====================================================================================
+
+A host class is an ordinary Python class: ``__init__`` is its private, typed constructor, `js_new` is what
+JavaScript's ``new`` runs, and ``static_NAME`` functions are the constructor's own members. Its instances print and
+type as Pyodide's do: ``type(x)`` is ``<class 'pyodide.ffi.JsProxy'>``, ``repr(x)`` is JavaScript's ``String(x)``.
+
+Source: recorded, contracts/python; pyodide.org/en/stable/usage/type-conversions.html
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
+from typing import Any, ClassVar, Final, TypeVar
+
+from pyworkers.js.primitives import (
+    to_string,
+    to_string_tag,
+    typeof,
+)
+
+R = TypeVar("R")
+
+
+def _name_as_pyodide(cls: type[JsProxy], js_name: str) -> None:
+    cls.js_name = js_name
+    cls.__module__ = "pyodide.ffi"
+    cls.__qualname__ = "JsProxy"
+    cls.__name__ = "pyodide.ffi.JsProxy"  # CPython prints this one in "object is not subscriptable"
+
+
+def _with_options(function: Callable[..., R]) -> Callable[..., R]:
+    def new(*args: Any, **kwargs: Any) -> R:
+        if kwargs:
+            return function(*args, JsObject(kwargs))
+        return function(*args)
+
+    return new
+
+
+class JsProxy:
+    """Base of every JavaScript object."""
+
+    js_name: ClassVar[str] = "Object"
+    constructor: ClassVar[Any]  # a JsConstructor; Any, because the two classes define each other
+
+    def __init_subclass__(cls, *, js_name: str | None = None, is_function: bool = False) -> None:
+        super().__init_subclass__()
+        _name_as_pyodide(cls, js_name or cls.__name__)
+        if not is_function and "constructor" not in cls.__dict__:
+            cls.constructor = JsConstructor(cls)
+
+    @classmethod
+    def js_new(cls, *_args: Any) -> JsProxy:
+        """Run JavaScript's ``new``; a class that scripts cannot construct keeps this one."""
+        raise type_error("Illegal constructor")
+
+    @property
+    def js_id(self) -> int:
+        """An identity that equal proxies share."""
+        return id(self)
+
+    @property
+    def typeof(self) -> str:
+        """What JavaScript's ``typeof`` says."""
+        return "object"
+
+    def to_py(self, *, depth: int = -1, default_converter: Any = None) -> Any:
+        """Convert to Python's own types, as Pyodide's ``JsProxy.to_py``; class instances come back unchanged."""
+        from pyworkers.js.convert import to_py  # that module is written in terms of this one
+
+        return to_py(self, depth=depth, default_converter=default_converter)
+
+    def own_properties(self) -> dict[str, object]:
+        """Return the object's own enumerable properties, in order."""
+        return {}
+
+    def object_keys(self) -> JsProxy:
+        """``Object.keys(self)``."""
+        return _array(self.own_properties())
+
+    def object_values(self) -> JsProxy:
+        """``Object.values(self)``."""
+        return _array(self.own_properties().values())
+
+    def object_entries(self) -> JsProxy:
+        """``Object.entries(self)``."""
+        return _array(_array(pair) for pair in self.own_properties().items())
+
+    def hasOwnProperty(self, name: str) -> bool:
+        """Tell whether ``name`` is an own property."""
+        return name in self.own_properties()
+
+    def toString(self) -> str:
+        """JavaScript's ``String(self)``."""
+        return f"[object {self.js_name}]"
+
+    def valueOf(self) -> object:
+        """JavaScript's ``self.valueOf()``."""
+        return self
+
+    def __repr__(self) -> str:
+        return self.toString()
+
+    def __getattr__(self, name: str) -> Any:
+        # Reached only for what the object lacks. `from_` is how Python spells JavaScript's `from`.
+        if name[-1:] == "_" and keyword.iskeyword(name[:-1]):
+            return getattr(self, name[:-1])
+        raise AttributeError(name)
+
+
+class JsConstructor(JsProxy, js_name="Function", is_function=True):
+    """A JavaScript constructor function, such as ``js.Response``: ``.new(...)`` makes an instance."""
+
+    def __init__(self, cls: type[JsProxy]) -> None:
+        self.python_class = cls
+        self.name = cls.js_name
+        self.length = 0
+        self.statics: type = cls
+        self.new = _with_options(cls.js_new)
+
+    @property
+    def typeof(self) -> str:
+        """What JavaScript's ``typeof`` says."""
+        return "function"
+
+    @property
+    def prototype(self) -> JsProxy:
+        """The instances' prototype: its methods, unbound."""
+        return Prototype(self.python_class)
+
+    def toString(self) -> str:
+        """JavaScript's ``String(self)``."""
+        return f"function {self.name}() {{ [native code] }}"
+
+    def __call__(self, *_args: object, **_kwargs: object) -> object:
+        raise type_error(
+            f"Failed to construct '{self.name}': Please use the 'new' operator, this object constructor "
+            "cannot be called as a function."
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        plain = name[:-1] if name[-1:] == "_" and keyword.iskeyword(name[:-1]) else name
+        try:
+            return getattr(self.statics, f"static_{plain}")
+        except AttributeError:
+            raise AttributeError(name) from None
+
+
+class Prototype(JsProxy, js_name="Object"):
+    """``Class.prototype``: reads give the class's methods, whose first argument is ``this``."""
+
+    def __init__(self, cls: type[JsProxy]) -> None:
+        self.python_class = cls
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return Method(getattr(self.python_class, name))
+        except AttributeError:
+            raise AttributeError(name) from None
+
+
+class Method(JsProxy, js_name="Function"):
+    """An unbound method with JavaScript's ``call`` and ``apply``."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self.function = function
+
+    def call(self, this: object, *args: object) -> object:
+        """``Function.prototype.call``."""
+        if isinstance(this, JsProxy):
+            return self.function(this, *args)
+        return to_string_tag(this)
+
+    def apply(self, this: object, args: Iterable[object] = ()) -> object:
+        """``Function.prototype.apply``."""
+        return self.call(this, *args)
+
+
+class JsObject(JsProxy, js_name="Object"):
+    """A plain object. Its properties are its Python attributes; ``obj["x"]`` is a TypeError, as in Pyodide."""
+
+    def __init__(self, properties: Mapping[str, object] | Iterable[tuple[str, object]] = ()) -> None:
+        self.__dict__.update(properties)
+
+    @classmethod
+    def js_new(cls, *args: Any) -> JsProxy:
+        """``new Object(value)``."""
+        return args[0] if args and isinstance(args[0], JsProxy) else cls()
+
+    def own_properties(self) -> dict[str, object]:
+        """Return the properties themselves: a write to the dict is a write to the object."""
+        return self.__dict__
+
+    def as_object_map(self, **_options: bool) -> dict[str, object]:
+        """Return a mapping over the own properties, as Pyodide's ``as_object_map``."""
+        return self.__dict__
+
+
+class JsException(JsProxy, Exception):
+    """A JavaScript error, thrown or held as a value.
+
+    Args:
+        name: such as ``TypeError``; for a DOMException its name, such as ``AbortError``.
+        message: the exact message.
+        kind: the constructor's name where it is not ``name``: ``DOMException``, ``PythonError``.
+    """
+
+    def __init__(self, name: str = "Error", message: str = "", *, kind: str | None = None, stack: str = "") -> None:
+        Exception.__init__(self, f"{name}: {message}" if message else name)
+        self.name = name
+        self.message = message
+        self.cause: object = None
+        self.kind = kind or (name if name in ERROR_NAMES else "Error")
+        self.stack = stack or f"{name}: {message}\n    at <python>"
+
+    @property
+    def constructor(self) -> JsConstructor:
+        """The error's class, as far as its name tells."""
+        return ERRORS[self.kind]
+
+    def toString(self) -> str:
+        """``name: message``."""
+        return f"{self.name}: {self.message}" if self.message else self.name
+
+    def __str__(self) -> str:
+        return self.toString()
+
+    def __repr__(self) -> str:
+        return self.toString()
+
+
+JsException.__qualname__ = "JsException"
+JsException.__name__ = "pyodide.ffi.JsException"
+
+ERROR_NAMES: Final = frozenset(
+    [
+        "Error",
+        "TypeError",
+        "RangeError",
+        "SyntaxError",
+        "ReferenceError",
+        "EvalError",
+        "URIError",
+        "AggregateError",
+        "PythonError",
+        "DOMException",
+        "NonRetryableError",
+    ]
+)
+
+
+def _error_constructor(name: str) -> JsConstructor:
+    constructor = JsConstructor(JsException)
+    constructor.name = name
+
+    def new(message: object = None, options: object = None, **kwargs: object) -> JsException:
+        text = "" if message is None else to_string(message)
+        if name == "DOMException":
+            return JsException("Error" if options is None else to_string(options), text, kind=name)
+        error = JsException(name, text)
+        cause = kwargs.get("cause", get_property(options, "cause"))
+        if cause is not None:
+            error.cause = cause
+        return error
+
+    constructor.new = new
+    return constructor
+
+
+ERRORS: Final = {name: _error_constructor(name) for name in sorted(ERROR_NAMES)}
+
+
+def type_error(message: str) -> JsException:
+    """Make a TypeError."""
+    return JsException("TypeError", message)
+
+
+def range_error(message: str) -> JsException:
+    """Make a RangeError."""
+    return JsException("RangeError", message)
+
+
+def dom_exception(name: str, message: str) -> JsException:
+    """Make a DOMException of the given name, such as ``AbortError``."""
+    return JsException(name, message, kind="DOMException")
+
+
+def call(function: Callable[..., object], *args: object) -> Any:
+    """Call a function as JavaScript does: a Python one gets no more arguments than it takes."""
+    limit = _accepted_arguments(function)
+    return function(*args[:limit])
+
+
+def _accepted_arguments(function: Callable[..., object]) -> int | None:
+    inner = getattr(function, "__func__", function)
+    code = getattr(inner, "__code__", None)
+    if code is None or code.co_flags & 0x04:
+        return None
+    return int(code.co_argcount) - (inner is not function)
+
+
+def _array(items: Iterable[object]) -> JsProxy:
+    from pyworkers.js.objects import JsArray  # that module is written in terms of this one
+
+    return JsArray(items)
+
+
+def _ignore(_name: str) -> None:
+    return None
+
+
+invisible_dict_hook: Callable[[str], None] = _ignore  # the realm module tells the console
+
+
+def own_properties_of(value: object) -> dict[str, object]:
+    """Return the own enumerable properties of any value; primitives and Python objects have none."""
+    return value.own_properties() if isinstance(value, JsProxy) else {}
+
+
+def get_property(value: object, name: str) -> Any:
+    """Read ``value.name`` as the platform reads a member of an option bag: ``None`` where it is absent.
+
+    A Python object that was passed unconverted has no properties that JavaScript can see; a ``dict`` in this place
+    is nearly always a mistake, so the realm's console is told.
+    """
+    if isinstance(value, JsProxy):
+        found = getattr(value, name, None)
+        return None if found is None else found
+    if isinstance(value, dict) and name in value:
+        invisible_dict_hook(name)
+    return None
+
+
+def js_arguments(args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[object, ...]:
+    """Apply Pyodide's calling rule: keyword arguments become one trailing options object."""
+    return (*args, JsObject(kwargs)) if kwargs else args
+
+
+def js_method(function: Callable[..., R]) -> Callable[..., R]:
+    """Make a Python method callable as JavaScript's: extra arguments are dropped, keywords become an options object."""
+    code = function.__code__
+    limit = None if code.co_flags & 0x04 else code.co_argcount - 1
+
+    @wraps(function)
+    def call(self: Any, *args: Any, **kwargs: Any) -> R:
+        if kwargs:
+            args = (*args, JsObject(kwargs))
+        return function(self, *args[:limit])
+
+    return call
+
+
+def js_function(function: Callable[..., R]) -> Callable[..., R]:
+    """As `js_method`, for a global or static function."""
+    code = function.__code__
+    limit = None if code.co_flags & 0x04 else code.co_argcount
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> R:
+        if kwargs:
+            args = (*args, JsObject(kwargs))
+        return function(*args[:limit])
+
+    return call
+
+
+def is_callable(value: object) -> bool:
+    """Tell whether JavaScript sees a function."""
+    return callable(value) and not isinstance(value, JsConstructor)
+
+
+def iterate(value: object) -> Iterator[object]:
+    """Iterate a value as JavaScript's ``for … of`` does.
+
+    Raises:
+        JsException: TypeError, when the value is not iterable.
+    """
+    if isinstance(value, str):
+        return iter(value)
+    try:
+        return iter(value)  # type: ignore[call-overload]  # the TypeError below is the check
+    except TypeError:
+        raise type_error(f"{typeof(value)} is not iterable") from None
+
+
+JsProxy.__module__ = "pyodide.ffi"
+JsProxy.__name__ = "pyodide.ffi.JsProxy"
+JsProxy.__qualname__ = "JsProxy"
+JsProxy.constructor = JsObject.constructor
+JsConstructor.constructor = JsConstructor(JsConstructor)

@@ -1,0 +1,1 @@
+"""What ``import pyodide`` gives a worker, and ``run_sync`` under it."""

@@ -1,0 +1,1 @@
+"""Loads workers as isolates and runs their events."""

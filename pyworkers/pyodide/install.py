@@ -1,0 +1,84 @@
+"""Puts the boundary's modules where worker code and the SDK import them from.
+
+The real ``pyodide-py`` package may be installed (pywrangler puts it into ``.venv-workers``); it does nothing useful
+outside of a browser, so the modules here take precedence, inside of pyworkers' own processes only.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from pyworkers.js.realm import current_realm
+
+
+def install() -> None:
+    """Make ``js``, ``pyodide`` and the two helper modules importable; does nothing the second time."""
+    if isinstance(sys.modules.get("pyodide"), _Pyodide):
+        return
+    from pyworkers.js import scope
+    from pyworkers.pyodide import code, ffi, http, webloop, wrappers
+
+    package = _Pyodide("pyodide", "Pyodide's Python API, as far as Python Workers use it.")
+    package.__path__ = []  # a package, none of whose submodules come from disk
+    package.__dict__.update(ffi=ffi, http=http, code=code, webloop=webloop)
+    ffi_module: Any = ffi
+    ffi_module.wrappers = wrappers
+    sys.modules.update(
+        {
+            "pyodide": package,
+            "pyodide.ffi": ffi,
+            "pyodide.ffi.wrappers": wrappers,
+            "pyodide.http": http,
+            "pyodide.code": code,
+            "pyodide.webloop": webloop,
+            "js": scope.module,
+            "_cloudflare_compat_flags": _CompatFlags("_cloudflare_compat_flags"),
+            "_pyodide_entrypoint_helper": _EntrypointHelper("_pyodide_entrypoint_helper"),
+        }
+    )
+
+
+class _Pyodide(ModuleType):
+    """``import pyodide``: its version follows the running worker's compatibility date."""
+
+    def __getattr__(self, name: str) -> str:
+        if name == "__version__":
+            flags = current_realm().compat
+            return "314.0.5" if flags.enabled("python_workers_20260610") else "0.28.2"
+        raise AttributeError(f"module 'pyodide' has no attribute {name!r}")
+
+
+class _CompatFlags(ModuleType):
+    """``_cloudflare_compat_flags``: each attribute is whether the flag is on for the running worker."""
+
+    def __getattr__(self, name: str) -> bool:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return current_realm().compat.enabled(name)
+
+
+class _EntrypointHelper(ModuleType):
+    """``_pyodide_entrypoint_helper``: the JavaScript modules of the running worker."""
+
+    def __getattr__(self, name: str) -> Any:
+        modules = {"cloudflareWorkersModule": "cloudflare:workers", "cloudflareSocketsModule": "cloudflare:sockets"}
+        if name in modules:
+            return current_realm().modules[modules[name]]
+        raise AttributeError(name)
+
+    @staticmethod
+    def doAnImport(name: str) -> Any:
+        """Import a JavaScript module; only the platform's own can be had without a JavaScript engine."""
+        from pyworkers.js.promise import JsPromise
+        from pyworkers.js.values import JsException
+
+        module = current_realm().modules.get(name)
+        if module is None:
+            return JsPromise.rejected(JsException("Error", f'No such module "{name}".'))
+        return JsPromise.resolved(module)
+
+    @staticmethod
+    def patchWaitUntil(ctx: Any) -> None:
+        """Nothing to do: ``ctx.waitUntil`` takes Python awaitables as it is."""

@@ -1,0 +1,77 @@
+"""One event: a request, a call or a trigger that a worker handles."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from time import perf_counter, thread_time
+from typing import TYPE_CHECKING, Any, Final
+
+from pyworkers.js.values import JsException
+
+if TYPE_CHECKING:
+    from pyworkers.runtime.isolate import Isolate
+
+MAX_DEPTH: Final = 16
+
+# CPU time belongs to the innermost event that runs: an inline call into another worker stops the caller's clock.
+# One event loop runs in one thread, so a module variable is the whole state.
+_running: list[Event] = []
+_mark_s = 0.0
+
+
+class Event:
+    """What one event carries along.
+
+    Attributes:
+        kind: ``fetch``, ``rpc``, ``scheduled`` ….
+        depth: how many workers called one another to get here; 0 for an event from outside.
+        bindings: names of the bindings it touched, with how often.
+        prints: what the handler printed, for the lines under the access line.
+    """
+
+    __slots__ = ("bindings", "cpu_s", "ctx", "depth", "isolate", "kind", "prints", "started_s", "subrequests")
+
+    def __init__(self, isolate: Isolate, kind: str, *, depth: int = 0, root: Event | None = None) -> None:
+        if depth >= MAX_DEPTH:
+            raise JsException(
+                "Error",
+                "Subrequest depth limit exceeded. This request recursed through Workers too many times. This can "
+                "happen e.g. if you have a Worker or Durable Object that calls other Workers or objects recursively.",
+            )
+        self.isolate = isolate
+        self.kind = kind
+        self.depth = depth
+        self.ctx: Any = None
+        self.cpu_s = 0.0
+        self.started_s = perf_counter()
+        self.subrequests = 0
+        self.bindings: dict[str, int] = {} if root is None else root.bindings
+        self.prints: list[str] = [] if root is None else root.prints
+
+    def enter(self) -> None:
+        """The event's code is about to run on the thread."""
+        global _mark_s
+        now = thread_time()
+        if _running:
+            _running[-1].cpu_s += now - _mark_s
+        _running.append(self)
+        _mark_s = now
+
+    def leave(self) -> None:
+        """The event's code has given the thread back."""
+        global _mark_s
+        now = thread_time()
+        _running.pop().cpu_s += now - _mark_s
+        _mark_s = now
+
+    def touch(self, binding: str) -> None:
+        """Note the use of a binding."""
+        self.bindings[binding] = self.bindings.get(binding, 0) + 1
+
+
+EVENT: ContextVar[Event | None] = ContextVar("pyworkers.event", default=None)
+
+
+def current_event() -> Event | None:
+    """Return the event that the running code belongs to, or None outside of any."""
+    return EVENT.get()

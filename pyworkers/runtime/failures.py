@@ -1,0 +1,83 @@
+"""How an exception looks: to the developer as a trimmed traceback, to another worker as a JavaScript error."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from pyworkers.js.values import ERROR_NAMES, JsException
+
+_OURS: Final = str(Path(__file__).resolve().parent.parent)
+_HIDDEN_FILES: Final = ("/workers/entrypoints.py", "/workers/rpc.py", "/workers/fetch.py")
+_REMOTE_NAMES: Final = ERROR_NAMES - {"DOMException", "NonRetryableError"}
+
+
+def remote_error(error: BaseException) -> BaseException:
+    """Return the error as the other side of a service binding sees it.
+
+    A JavaScript error keeps its message, and its name where that is a built-in one; a Python exception becomes a
+    ``PythonError`` whose message is its traceback. Cancellation stays what it is.
+
+    Source: recorded, contracts/services, services.rpc.errors; contracts/python, python.do.rpc
+    """
+    if isinstance(error, asyncio.CancelledError):
+        return error
+    if isinstance(error, JsException):
+        if error.kind == "DOMException":
+            return JsException(error.name, error.message, kind="DOMException")
+        return JsException(error.name if error.name in _REMOTE_NAMES else "Error", error.message)
+    return JsException("PythonError", format_traceback(error))
+
+
+def format_traceback(error: BaseException) -> str:
+    """Return the traceback with the worker's own frames and those of the libraries it uses, ours left out.
+
+    The last line is ``module.ExceptionType: message``; the text ends with a line break.
+    """
+    trimmed = traceback.TracebackException(type(error), error, error.__traceback__)
+    _trim(trimmed)
+    return "".join(trimmed.format())
+
+
+def worker_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """Return the traceback's frames, outermost first, ours left out."""
+    return [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_ours(frame)]
+
+
+def where(error: BaseException) -> tuple[Path, int] | None:
+    """Return the file and line that an error points at: of a syntax error its own, else of the innermost frame."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return Path(error.filename), error.lineno or 1
+    frames = worker_frames(error)
+    return (Path(frames[-1].filename), frames[-1].lineno or 1) if frames else None
+
+
+def _trim(trimmed: traceback.TracebackException) -> None:
+    for part in _chain(trimmed):
+        kept = [frame for frame in part.stack if not _is_ours(frame)]
+        part.stack = traceback.StackSummary.from_list(kept) if kept else part.stack
+
+
+def _chain(part: traceback.TracebackException | None) -> Iterator[traceback.TracebackException]:
+    while part is not None:
+        yield part
+        if part.__context__ is not None and part.__context__ is not part.__cause__:
+            yield from _chain(part.__context__)
+        part = part.__cause__
+
+
+def _is_ours(frame: traceback.FrameSummary) -> bool:
+    name = frame.filename
+    return name.startswith((_OURS, "<frozen importlib")) or name.endswith(_HIDDEN_FILES)
+
+
+def strip_frames(error: BaseException) -> TracebackType | None:
+    """Return the traceback object starting at the first frame that is not ours."""
+    tb = error.__traceback__
+    while tb is not None and tb.tb_frame.f_code.co_filename.startswith(_OURS):
+        tb = tb.tb_next
+    return tb or error.__traceback__

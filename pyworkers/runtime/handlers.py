@@ -1,0 +1,93 @@
+"""Finds what a worker's module offers: handlers, entrypoint classes, Durable Object and Workflow classes.
+
+Source: facts of workerd's ``introspection.py`` and ``python-entrypoint-helper.ts``
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Final
+
+MODULE_HANDLERS: Final = ("fetch", "scheduled", "queue", "email", "tail", "trace", "test")
+LEGACY_HANDLERS: Final = ("on_fetch", "on_scheduled", "on_queue", "on_alarm", "on_trace", "on_pubsub", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """What one worker's main module offers.
+
+    Attributes:
+        default: the class named ``Default``, or None.
+        entrypoints: WorkerEntrypoint classes by name, ``Default`` left out.
+        durable_objects: DurableObject classes by name.
+        workflows: WorkflowEntrypoint classes by name.
+        functions: module-level handlers by plain name (``fetch``), where there is no ``Default``.
+        legacy: the functions are ``on_*`` handlers, which get the raw JavaScript objects.
+    """
+
+    default: type | None = None
+    entrypoints: Mapping[str, type] = field(default_factory=dict)
+    durable_objects: Mapping[str, type] = field(default_factory=dict)
+    workflows: Mapping[str, type] = field(default_factory=dict)
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    legacy: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether the module offers nothing at all."""
+        return self.default is None and not (
+            self.entrypoints or self.durable_objects or self.workflows or self.functions
+        )
+
+
+def find_handlers(module: ModuleType, sdk: ModuleType, *, legacy: bool) -> Handlers:
+    """Inspect a worker's main module.
+
+    Args:
+        sdk: the ``workers`` module that this worker imports.
+        legacy: whether module-level ``on_*`` handlers are in force (compatibility date before 2025-08-14).
+    """
+    entrypoints = _subclasses(module, sdk.WorkerEntrypoint)
+    default = entrypoints.pop("Default", None)
+    functions: dict[str, Callable[..., Any]] = {}
+    is_legacy = False
+    if default is None:
+        functions = _functions(module, MODULE_HANDLERS)
+        old = _functions(module, LEGACY_HANDLERS)
+        if legacy and any(name.startswith("on_") for name in old):
+            is_legacy = True
+            functions = {name.removeprefix("on_"): function for name, function in old.items()}
+    return Handlers(
+        default=default,
+        entrypoints=entrypoints,
+        durable_objects=_subclasses(module, sdk.DurableObject),
+        workflows=_subclasses(module, sdk.WorkflowEntrypoint),
+        functions=functions,
+        legacy=is_legacy,
+    )
+
+
+def _subclasses(module: ModuleType, base: type) -> dict[str, type]:
+    """Strict subclasses among the public names, imported ones too, under their own names."""
+    names = getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
+    found = (getattr(module, name, None) for name in names)
+    return {
+        value.__name__: value
+        for value in found
+        if inspect.isclass(value) and issubclass(value, base) and value is not base
+    }
+
+
+def _functions(module: ModuleType, names: tuple[str, ...]) -> dict[str, Callable[..., Any]]:
+    """Module-level callables of these names; the SDK's own ``fetch`` is not a handler though it may be imported."""
+    found = ((name, getattr(module, name, None)) for name in names)
+    return {
+        name: value
+        for name, value in found
+        if callable(value)
+        and not inspect.isclass(value)
+        and not str(getattr(value, "__module__", "")).split(".")[0] == "workers"
+    }

@@ -1,0 +1,311 @@
+"""An isolate: one loaded worker, and how it handles each kind of event.
+
+An event runs in a context of its own, in which `current_realm` and `current_event` tell whose code is running, and
+under a `Suspendable`, so that ``run_sync`` works in it. Class-style workers get a new instance of their class for
+every event, as on the platform; module-style workers get the same objects as arguments.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
+from pathlib import Path
+from time import perf_counter
+from types import ModuleType
+from typing import Any
+
+from pyworkers.config.model import WorkerConfig
+from pyworkers.errors import WorkerLoadError
+from pyworkers.js.primitives import is_nullish, jsnull
+from pyworkers.js.realm import REALM, Realm
+from pyworkers.js.request import Request
+from pyworkers.js.response import Response
+from pyworkers.js.values import JsException, JsObject, type_error
+from pyworkers.pyodide.code import relaxed_call
+from pyworkers.pyodide.install import install
+from pyworkers.pyodide.suspension import Suspendable, run_suspendable
+from pyworkers.runtime.context import ExecutionContext
+from pyworkers.runtime.events import EVENT, Event
+from pyworkers.runtime.failures import format_traceback, where
+from pyworkers.runtime.handlers import Handlers, find_handlers
+from pyworkers.runtime.loader import ModuleNamespace
+from pyworkers.runtime.metrics import Metrics
+
+_log = logging.getLogger("pyworkers.worker")
+
+NOT_A_RESPONSE = "Incorrect type for Promise: the Promise did not resolve to 'Response'."
+
+
+class Isolate:
+    """One loaded worker.
+
+    Args:
+        config: its configuration.
+        realm: what its JavaScript globals are connected to.
+        env: its bindings, a JavaScript object.
+        metrics: where its events are counted.
+
+    Raises:
+        WorkerLoadError: its module cannot be imported, or offers no handler.
+    """
+
+    def __init__(self, config: WorkerConfig, realm: Realm, env: JsObject, metrics: Metrics) -> None:
+        install()
+        self.config = config
+        self.name = config.name
+        self.realm = realm
+        self.env = env
+        self.exports = JsObject()
+        self.metrics = metrics.workers[config.name]
+        self.background: set[asyncio.Task[None]] = set()
+        self.context = contextvars.copy_context()
+        self.context.run(REALM.set, realm)
+        self.events_open = 0
+        started_s = perf_counter()
+        before = sys.getallocatedblocks()
+        self.namespace = ModuleNamespace(config.name, _roots(config))
+        self.sdk, self.handlers = self._load()
+        self.metrics.cold_starts += 1
+        self.metrics.cold_start_s = perf_counter() - started_s
+        # The allocator's blocks average about 64 bytes; a figure to compare workers by, not to the byte.
+        self.metrics.memory_bytes = max(0, sys.getallocatedblocks() - before) * 64
+
+    # ---- events
+
+    async def fetch(
+        self,
+        request: Request,
+        *,
+        entrypoint: str | None = None,
+        props: JsObject | None = None,
+        caller: Event | None = None,
+    ) -> Response:
+        """Handle an HTTP request with the default entrypoint or a named one.
+
+        Raises:
+            JsException: TypeError, when the handler returned something else than a Response.
+            Exception: whatever escaped the handler.
+        """
+        event = self._event("fetch", props, caller)
+        return await self._run(event, self._fetch(event, request, entrypoint))
+
+    async def call(
+        self,
+        method: str,
+        args: tuple[Any, ...],
+        *,
+        entrypoint: str | None = None,
+        props: JsObject | None = None,
+        caller: Event | None = None,
+    ) -> Any:
+        """Call an RPC method with JavaScript values; returns a JavaScript value."""
+        event = self._event("rpc", props, caller)
+        return await self._run(event, self._call(event, method, args, entrypoint))
+
+    async def trigger(self, kind: str, payload: Any, *, caller: Event | None = None) -> Any:
+        """Deliver an event other than HTTP (``scheduled``, ``queue``, ``email``, ``tail``, ``trace``, ``test``)."""
+        event = self._event(kind, None, caller)
+        return await self._run(event, self._trigger(event, kind, payload))
+
+    def has_handler(self, kind: str) -> bool:
+        """Tell whether the worker handles this kind of event."""
+        if self.handlers.default is not None:
+            return hasattr(self.handlers.default, self._class_handler(kind))
+        return kind in self.handlers.functions
+
+    # ---- the life of the isolate
+
+    def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine past the response; its errors are logged."""
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(self._logged(coroutine))
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
+
+    async def drain(self, timeout_s: float | None = None) -> None:
+        """Wait for what ``waitUntil`` keeps alive; cancel what is not done after ``timeout_s``."""
+        if not self.background:
+            return
+        _, pending = await asyncio.wait(set(self.background), timeout=timeout_s)
+        for task in pending:
+            task.cancel()
+        if pending:
+            await asyncio.wait(pending)
+
+    def dispose(self) -> None:
+        """Forget the worker's modules; events that still run keep what they hold."""
+        self.namespace.dispose()
+        gc.collect(0)
+
+    # ---- how an event runs
+
+    def _event(self, kind: str, props: JsObject | None, caller: Event | None) -> Event:
+        event = Event(self, kind) if caller is None else Event(self, kind, depth=caller.depth + 1, root=caller)
+        event.ctx = ExecutionContext(event, props)
+        return event
+
+    async def _run(self, event: Event, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        context = self.context.copy()
+        context.run(EVENT.set, event)
+        failed = True
+        self.events_open += 1
+        try:
+            result = await Suspendable(coroutine, context=context, meter=event)
+            failed = False
+            return result
+        except SystemExit as error:  # it must not end the server
+            raise JsException("PythonError", format_traceback(error)) from error
+        finally:
+            self.events_open -= 1
+            self.metrics.cpu_s += event.cpu_s
+            self.metrics.events[event.kind].record(perf_counter() - event.started_s, failed=failed)
+
+    async def _fetch(self, event: Event, request: Request, entrypoint: str | None) -> Response:
+        handlers = self.handlers
+        if handlers.default is None and entrypoint is None and handlers.functions:
+            handler = self._function("fetch", "fetch")
+            if handlers.legacy:
+                result = handler, (request, self.env, event.ctx)
+            else:
+                result = handler, (self.sdk.Request(request), self.sdk._EnvWrapper(self.env), event.ctx)
+        else:
+            instance = self._instance(event, entrypoint)
+            name = self._class_handler("fetch")
+            handler = getattr(instance, name, None)
+            if handler is None:
+                raise type_error(f"Method {name} does not exist")
+            result = handler, (self.sdk.Request(request), None, None)
+        returned = relaxed_call(result[0], *result[1])
+        if not isinstance(returned, self.sdk.Response) and _is_awaitable(returned):
+            returned = await returned
+        return self._response(returned)
+
+    def _response(self, returned: Any) -> Response:
+        response = getattr(returned, "js_object", returned)
+        if response is returned and not isinstance(returned, Response):
+            response = getattr(returned, "js_response", None) if self.handlers.legacy else self._to_rpc(returned)
+        if not isinstance(response, Response):
+            raise type_error(NOT_A_RESPONSE)
+        return response
+
+    async def _call(self, event: Event, method: str, args: tuple[Any, ...], entrypoint: str | None) -> Any:
+        instance = self._instance(event, entrypoint) if self._has_class(entrypoint) else None
+        function = getattr(instance, method, None)
+        if function is None:
+            raise type_error(f"Method {method} does not exist")
+        from_rpc = self.sdk.python_from_rpc
+        result = function(*[from_rpc(arg) for arg in args])
+        if _is_awaitable(result):
+            result = await result
+        return self._to_rpc(result)
+
+    async def _trigger(self, event: Event, kind: str, payload: Any) -> Any:
+        if self.handlers.default is not None:
+            function = getattr(self._instance(event, None), self._class_handler(kind), None)
+            if function is None:
+                raise type_error(f"Method {kind} does not exist")
+            # `env` and `ctx` reach a class through its constructor; here they are undefined.
+            args: tuple[Any, ...] = (self.sdk.python_from_rpc(payload), None, None)
+            result = relaxed_call(function, *args) if kind == "test" else function(*args)
+        elif self.handlers.legacy:
+            result = relaxed_call(self._function(kind, f"on_{kind}"), payload, self.env, event.ctx)
+        else:
+            argument = self.sdk.rpc._BindingWrapper(payload) if kind == "queue" else self.sdk.python_from_rpc(payload)
+            function = self._function(kind, kind)
+            result = relaxed_call(function, argument, self.sdk._EnvWrapper(self.env), event.ctx)
+        if _is_awaitable(result):
+            result = await result
+        return self._to_rpc(result)
+
+    def _instance(self, event: Event, entrypoint: str | None) -> Any:
+        cls = self.handlers.default if entrypoint in (None, "default") else self.handlers.entrypoints.get(entrypoint)
+        if cls is None:
+            raise JsException("Error", "Handler does not export a fetch() function.")
+        return cls(event.ctx, self.env)
+
+    def _has_class(self, entrypoint: str | None) -> bool:
+        if entrypoint in (None, "default"):
+            return self.handlers.default is not None
+        return entrypoint in self.handlers.entrypoints
+
+    def _function(self, kind: str, name: str) -> Callable[..., Any]:
+        function = self.handlers.functions.get(kind)
+        if function is None:
+            main = self.config.main.name if self.config.main else self.name
+            raise type_error(f'Python entrypoint "{main}" does not export a handler named "{name}"')
+        return function
+
+    def _class_handler(self, kind: str) -> str:
+        """The method's name: before 2025-08-14 a class handles requests in ``on_fetch``."""
+        old = kind == "fetch" and not self.realm.compat.enabled("python_no_global_handlers")
+        return "on_fetch" if old and not hasattr(self.handlers.default, "fetch") else kind
+
+    def _to_rpc(self, value: Any) -> Any:
+        return jsnull if is_nullish(value) else self.sdk.python_to_rpc(value)
+
+    async def _logged(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        try:
+            await run_suspendable(coroutine)
+        except Exception as error:
+            _log.error("%s: uncaught in waitUntil\n%s", self.name, format_traceback(error).rstrip())
+
+    # ---- loading
+
+    def _load(self) -> tuple[Any, Handlers]:
+        main = self.config.main
+        if main is None:
+            raise WorkerLoadError("the worker has no main module", worker=self.name, hint='set "main" in its config')
+        loading: Context = self.context.copy()
+        try:
+            sdk, module = loading.run(self._import, main)
+        except WorkerLoadError:
+            raise
+        except Exception as error:
+            self.namespace.dispose()
+            raise load_error(self.name, error) from error
+        legacy = not self.realm.compat.enabled("python_no_global_handlers")
+        handlers = find_handlers(module, sdk, legacy=legacy)
+        if handlers.is_empty:
+            self.namespace.dispose()
+            raise WorkerLoadError(
+                f"{main.name} has no handler: neither a class Default(WorkerEntrypoint) nor a function fetch was found",
+                worker=self.name,
+                file=main,
+                hint="add `async def fetch(request, env): ...`",
+            )
+        return sdk, handlers
+
+    def _import(self, main: Path) -> tuple[Any, ModuleType]:
+        sdk = self.namespace.import_module("workers")
+        return sdk, self.namespace.load(main.stem)
+
+
+def load_error(worker: str, error: BaseException) -> WorkerLoadError:
+    """Describe an exception that a worker's module raised while it was imported."""
+    place = where(error)
+    if isinstance(error, SyntaxError):
+        message = f"{type(error).__name__}: {error.msg}"
+    else:
+        message = f"{type(error).__name__}: {error}"
+    return WorkerLoadError(
+        message,
+        worker=worker,
+        file=place[0] if place else None,
+        line=place[1] if place else None,
+        hint="save the corrected file to load it again",
+    )
+
+
+def _roots(config: WorkerConfig) -> list[Path]:
+    """Where absolute imports look: beside the main module, then in what pywrangler vendored."""
+    assert config.main is not None
+    roots = [config.main.parent, config.root / "python_modules"]
+    return [root for root in roots if root.is_dir()]
+
+
+def _is_awaitable(value: Any) -> bool:
+    return isinstance(value, Awaitable)

@@ -1,0 +1,210 @@
+"""Service bindings: ``env.X.fetch(...)`` and RPC methods, as direct calls into another isolate.
+
+Values are cloned as production clones them, so a shared reference never hides a bug; Request, Response and streams pass
+through unbuffered. An exception reaches the caller as `pyworkers.runtime.failures.remote_error` shows it.
+
+Source: recorded, contracts/services
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import Any, Protocol
+
+from pyworkers.js.clone import structured_clone
+from pyworkers.js.promise import JsPromise, is_thenable, js_async, settle
+from pyworkers.js.request import Request
+from pyworkers.js.response import Response
+from pyworkers.js.url import URL
+from pyworkers.js.values import JsException, JsObject, JsProxy, js_arguments, type_error
+from pyworkers.runtime.events import Event, current_event
+from pyworkers.runtime.failures import remote_error
+from pyworkers.runtime.isolate import Isolate
+from pyworkers.runtime.metrics import Metrics
+
+MAX_REDIRECTS = 20
+REDIRECT_STATUSES = frozenset((301, 302, 303, 307, 308))
+
+
+class Target(Protocol):
+    """Finds the isolate that a binding leads to at the moment of a call, so that a reload is seen at once."""
+
+    def __call__(self) -> Isolate | None:
+        """Return the isolate, or None where no such worker runs."""
+        ...
+
+
+class Fetcher(JsProxy):
+    """A service binding.
+
+    Args:
+        target: finds the worker that is called.
+        service: the worker's name, for the message when it is missing.
+        binding: the binding's name, for the metrics.
+        entrypoint: the named entrypoint, or None for the default one.
+        props: what the callee finds as ``ctx.props``.
+        metrics: where calls are counted.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        service: str,
+        binding: str,
+        metrics: Metrics,
+        entrypoint: str | None = None,
+        props: Any = None,
+    ) -> None:
+        self._target = target
+        self._service = service
+        self._binding = binding
+        self._entrypoint = entrypoint
+        self._props = props
+        self._metrics = metrics
+
+    def fetch(self, *args: Any, **kwargs: Any) -> JsPromise:
+        """``fetch(input, init)``: send a request to the other worker."""
+        try:
+            request = Request.for_fetch(*js_arguments(args, kwargs)[:2])
+        except JsException as error:
+            return JsPromise.rejected(error)
+        return JsPromise.defer(self._counted("fetch", self._fetch, request))
+
+    def connect(self, address: Any = None, *_: object) -> Any:
+        """``connect(address)``: TCP into a worker, which workers do not take.
+
+        Raises:
+            JsException: TypeError, always.
+        """
+        if ":" not in str(address):
+            raise type_error("Specified address is missing port.")
+        raise type_error("Incoming CONNECT on a worker not supported")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in _NOT_METHODS:
+            raise AttributeError(name)
+        return RpcMethod(self, name)
+
+    def call(self, method: str, args: tuple[Any, ...]) -> JsPromise:
+        """Call an RPC method with JavaScript values."""
+        try:
+            sent = tuple(send(arg) for arg in args)
+        except JsException as error:
+            return JsPromise.rejected(error)
+        return JsPromise.defer(self._counted("rpc", self._call, method, sent))
+
+    async def _counted(self, kind: str, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        caller = current_event()
+        edge = self._metrics.edges[caller.isolate.name if caller else "", self._binding, kind]
+        if caller is not None:
+            caller.touch(self._binding)
+        started_s = perf_counter()
+        failed = True
+        try:
+            result = await function(*args, caller)
+            failed = False
+            return result
+        finally:
+            edge.record(perf_counter() - started_s, failed=failed)
+
+    async def _fetch(self, request: Request, caller: Event | None) -> Response:
+        isolate = self._target()
+        if isolate is None:
+            return Response.js_new(not_found(self._service), JsObject({"status": 503}))
+        follow = request.redirect == "follow"
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await self._send(isolate, request, caller)
+            location = response.location() if follow and response.status in REDIRECT_STATUSES else None
+            if location is None:
+                return response
+            request = request.redirected(str(URL(location, request.url).href), response.status)
+        raise type_error("Too many redirects.")
+
+    async def _send(self, isolate: Isolate, request: Request, caller: Event | None) -> Response:
+        try:
+            response = await isolate.fetch(
+                request.delivered(), entrypoint=self._entrypoint, props=self._own_props(), caller=caller
+            )
+        except (Exception, asyncio.CancelledError) as error:
+            raise remote_error(error) from None
+        return response.received(request.url)
+
+    async def _call(self, method: str, args: tuple[Any, ...], caller: Event | None) -> Any:
+        isolate = self._target()
+        if isolate is None:
+            raise JsException("Error", not_found(self._service))
+        try:
+            result = await isolate.call(
+                method, args, entrypoint=self._entrypoint, props=self._own_props(), caller=caller
+            )
+            return send(result)
+        except (Exception, asyncio.CancelledError) as error:
+            raise remote_error(error) from None
+
+    def _own_props(self) -> JsObject | None:
+        return None if self._props is None else structured_clone(self._props)
+
+
+_NOT_METHODS = frozenset(("then", "python_class", "js_object", "js_response"))
+
+
+class RpcMethod(JsProxy, js_name="RpcProperty"):
+    """``env.X.method``: a call runs it; awaiting reads the property."""
+
+    def __init__(self, fetcher: Fetcher, name: str) -> None:
+        self._fetcher = fetcher
+        self._name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> JsPromise:
+        return self._fetcher.call(self._name, js_arguments(args, kwargs))
+
+
+class RpcStub(JsProxy, js_name="RpcStub"):
+    """A function that crossed a boundary: calling it runs the function where it came from."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._disposed = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> JsPromise:
+        return JsPromise.run(self._call(js_arguments(args, kwargs)))
+
+    async def _call(self, args: tuple[Any, ...]) -> Any:
+        if self._disposed:
+            raise JsException("Error", "RPC stub used after being disposed.")
+        try:
+            result = self._function(*[send(arg) for arg in args])
+            return send(await settle(result) if is_thenable(result) else result)
+        except Exception as error:
+            raise remote_error(error) from None
+
+    @js_async
+    async def dup(self) -> RpcStub:
+        """Return another stub of the same function."""
+        return RpcStub(self._function)
+
+    def dispose(self) -> None:
+        """Release the function."""
+        self._disposed = True
+
+
+def send(value: Any) -> Any:
+    """Clone a value for the other side of an RPC boundary.
+
+    Raises:
+        JsException: DataCloneError, with the platform's text.
+    """
+    return structured_clone(value, for_rpc=True, stub=make_stub)
+
+
+def make_stub(function: Callable[..., Any]) -> RpcStub:
+    """Return what the other side gets for a function."""
+    return function if isinstance(function, RpcStub) else RpcStub(function)
+
+
+def not_found(service: str) -> str:
+    """The platform's text for a call to a worker that does not run."""
+    return f'Worker "{service}" not found. Make sure it is running locally.'

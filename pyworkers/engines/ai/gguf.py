@@ -51,6 +51,7 @@ class GgufInfo:
         chat_template: Jinja source, or None.
         bos, eos: the texts of these tokens; empty when there are none.
         adds_bos: the tokenizer itself puts the begin token first.
+        pooling: how vectors of tokens become one: 1 mean, 2 the first token's, 3 the last's.
     """
 
     path: Path
@@ -63,6 +64,7 @@ class GgufInfo:
     bos: str
     eos: str
     adds_bos: bool
+    pooling: int
     size_bytes: int
 
 
@@ -153,6 +155,7 @@ def _read(reader: _Reader, path: Path, size: int) -> GgufInfo:
         bos=_token(reader, arrays, values.get("tokenizer.ggml.bos_token_id")),
         eos=_token(reader, arrays, values.get("tokenizer.ggml.eos_token_id")),
         adds_bos=bool(values.get("tokenizer.ggml.add_bos_token", values.get("tokenizer.ggml.model") == "llama")),
+        pooling=int(values.get(f"{architecture}.pooling_type", 0)) or 1,
         size_bytes=size,
     )
 

@@ -30,7 +30,16 @@ class Flags(Protocol):
     """Compatibility flags, as `pyworkers.config.compat.Compat` derives them from a date."""
 
     def enabled(self, flag: str) -> bool:
-        """Tell whether the flag of this name is on."""
+        """Tell whether the flag of this name is on.
+
+        Raises:
+            KeyError: no such flag.
+        """
+        ...
+
+    @property
+    def pyodide_version(self) -> str:
+        """The Pyodide release that production runs the worker on."""
         ...
 
 
@@ -40,6 +49,11 @@ class EveryFlag:
     def enabled(self, _flag: str) -> bool:
         """Return True."""
         return True
+
+    @property
+    def pyodide_version(self) -> str:
+        """The newest release that the recordings know."""
+        return "314.0.5"
 
 
 async def refuse_outbound(request: Request) -> Response:

@@ -45,8 +45,7 @@ class _Pyodide(ModuleType):
 
     def __getattr__(self, name: str) -> str:
         if name == "__version__":
-            flags = current_realm().compat
-            return "314.0.5" if flags.enabled("python_workers_20260610") else "0.28.2"
+            return current_realm().compat.pyodide_version
         raise AttributeError(f"module 'pyodide' has no attribute {name!r}")
 
 
@@ -56,7 +55,10 @@ class _CompatFlags(ModuleType):
     def __getattr__(self, name: str) -> bool:
         if name.startswith("__"):
             raise AttributeError(name)
-        return current_realm().compat.enabled(name)
+        try:
+            return current_realm().compat.enabled(name)
+        except KeyError:
+            return False  # a flag of a newer runtime
 
 
 class _EntrypointHelper(ModuleType):

@@ -66,6 +66,7 @@ class Isolate:
         self.context = contextvars.copy_context()
         self.context.run(REALM.set, realm)
         self.events_open = 0
+        self.idle = asyncio.Event()  # set while no event runs
         started_s = perf_counter()
         before = sys.getallocatedblocks()
         self.namespace = ModuleNamespace(config.name, _roots(config))
@@ -153,6 +154,7 @@ class Isolate:
         context.run(EVENT.set, event)
         failed = True
         self.events_open += 1
+        self.idle.clear()
         try:
             result = await Suspendable(coroutine, context=context, meter=event)
             failed = False
@@ -161,6 +163,8 @@ class Isolate:
             raise JsException("PythonError", format_traceback(error)) from error
         finally:
             self.events_open -= 1
+            if not self.events_open:
+                self.idle.set()
             self.metrics.cpu_s += event.cpu_s
             self.metrics.events[event.kind].record(perf_counter() - event.started_s, failed=failed)
 

@@ -55,7 +55,7 @@ class ManualClock:
         """Return whole milliseconds since the Unix epoch, UTC."""
         return int(self._now_s * 1000)
 
-    def shift(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         """Move the clock forward.
 
         Raises:

@@ -221,16 +221,15 @@ _NOT_STARTED = _NotStarted()
 class _Resumed:
     """Awaitable that carries a suspended promise's coroutine on from where it stands."""
 
-    __slots__ = ("_promise",)
+    __slots__ = ("_coroutine", "_yielded")
 
     def __init__(self, promise: JsPromise) -> None:
-        self._promise = promise
+        assert promise._coroutine is not None
+        self._coroutine, self._yielded = promise._coroutine, promise._yielded
+        promise._state = _RUNNING  # whoever else awaits from now on waits for this one
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        promise = self._promise
-        coroutine, yielded = promise._coroutine, promise._yielded
-        assert coroutine is not None
-        promise._state = _RUNNING
+        coroutine, yielded = self._coroutine, self._yielded
         if yielded is _NOT_STARTED:
             return (yield from coroutine.__await__())
         while True:

@@ -72,7 +72,7 @@ class FetchResponse:
     @property
     def headers(self) -> dict[str, str]:
         """The headers as a dict with lower-case names."""
-        return {name: value for name, value in self.js_response.headers}
+        return dict(self.js_response.headers)
 
     @property
     def ok(self) -> bool:

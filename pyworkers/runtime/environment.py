@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pyworkers.config.model import JsonValue, Project, ServiceBinding, WorkerConfig
+from pyworkers.config.model import JsonValue, ServiceBinding, WorkerConfig
 from pyworkers.js.convert import FROM_ENTRIES, to_js
 from pyworkers.js.primitives import jsnull
 from pyworkers.js.values import JsObject, JsProxy, type_error
@@ -63,9 +63,7 @@ class Unavailable(JsProxy, js_name="Unavailable"):
         raise type_error(self.__dict__["_message"])
 
 
-def build_env(
-    config: WorkerConfig, project: Project, stores: Stores, connect: Callable[[ServiceBinding], Fetcher]
-) -> Env:
+def build_env(config: WorkerConfig, stores: Stores, connect: Callable[[ServiceBinding], Fetcher]) -> Env:
     """Build a worker's ``env``.
 
     Args:
@@ -73,7 +71,7 @@ def build_env(
         connect: makes the object of a service binding.
     """
     values = {name: js_value(value) for name, value in config.values.items()}
-    return Env(values, dict(_bindings(config, project, stores, connect)))
+    return Env(values, dict(_bindings(config, stores, connect)))
 
 
 def js_value(value: JsonValue) -> Any:
@@ -92,7 +90,7 @@ def _nulls(value: Any) -> Any:
 
 
 def _bindings(
-    config: WorkerConfig, project: Project, stores: Stores, connect: Callable[[ServiceBinding], Fetcher]
+    config: WorkerConfig, stores: Stores, connect: Callable[[ServiceBinding], Fetcher]
 ) -> Iterator[tuple[str, Any]]:
     for kv in config.kv_namespaces:
         yield kv.binding, stores.kv_binding(kv)

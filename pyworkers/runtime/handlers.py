@@ -89,5 +89,5 @@ def _functions(module: ModuleType, names: tuple[str, ...]) -> dict[str, Callable
         for name, value in found
         if callable(value)
         and not inspect.isclass(value)
-        and not str(getattr(value, "__module__", "")).split(".")[0] == "workers"
+        and str(getattr(value, "__module__", "")).split(".")[0] != "workers"
     }

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from pyworkers.clock import Clock, SystemClock
-from pyworkers.config.compat import Compat
+from pyworkers.config.compat import resolve_compat
 from pyworkers.config.model import Project, ServiceBinding, WorkerConfig
 from pyworkers.errors import WorkerLoadError
 from pyworkers.js.realm import REALM, Console, Outbound, Realm, log_console
@@ -156,18 +156,18 @@ class Runtime:
         realm = Realm(
             name=config.name,
             clock=self.clock,
-            compat=Compat.resolve(config.compatibility_date, config.compatibility_flags),
+            compat=resolve_compat(config.compatibility_date, config.compatibility_flags),
             outbound=self._fetch_outside,
             console=self._console_of(config.name),
         )
-        env = build_env(config, self.project, self.stores, lambda service: self._connect(config.name, service))
+        env = build_env(config, self.stores, self._connect)
         realm.modules["cloudflare:workers"] = CloudflareWorkers(env)
         realm.modules["python_modules/workers/workflows.js"] = sdk_workflows_module()
         isolate = Isolate(config, realm, env, self.metrics)
         isolate.exports = self._exports(isolate)
         return isolate
 
-    def _connect(self, worker: str, service: ServiceBinding) -> Fetcher:
+    def _connect(self, service: ServiceBinding) -> Fetcher:
         name = self.project.aliases.get(service.service, service.service)
         return Fetcher(
             lambda: self._target(name),

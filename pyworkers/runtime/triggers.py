@@ -1,0 +1,24 @@
+"""The objects that handlers other than ``fetch`` receive."""
+
+from __future__ import annotations
+
+from pyworkers.js.values import JsProxy
+
+
+class ScheduledController(JsProxy):
+    """What a scheduled handler gets.
+
+    Attributes:
+        cron: the expression that fired.
+        scheduledTime: milliseconds since the epoch.
+    """
+
+    def __init__(self, cron: str, scheduled_time_ms: int) -> None:
+        self.cron = cron
+        self.scheduledTime = scheduled_time_ms
+        self.type = "scheduled"
+        self.retries = True
+
+    def noRetry(self, *_: object) -> None:
+        """Ask for no second attempt should the handler fail."""
+        self.retries = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,9 @@ MAX_DEPTH: Final = 16
 # One event loop runs in one thread, so a module variable is the whole state.
 _running: list[Event] = []
 _mark_s = 0.0
+
+# Called once by the next event that starts to run; the watchdog's way to be armed at no cost for the others.
+on_first_enter: Callable[[], None] | None = None
 
 
 class Event:
@@ -51,6 +55,8 @@ class Event:
     def enter(self) -> None:
         """The event's code is about to run on the thread."""
         global _mark_s
+        if on_first_enter is not None:
+            on_first_enter()
         now = thread_time()
         if _running:
             _running[-1].cpu_s += now - _mark_s
@@ -75,3 +81,13 @@ EVENT: ContextVar[Event | None] = ContextVar("pyworkers.event", default=None)
 def current_event() -> Event | None:
     """Return the event that the running code belongs to, or None outside of any."""
     return EVENT.get()
+
+
+def running_event() -> Event | None:
+    """Return the event whose code is on the thread at this moment, for a signal handler."""
+    return _running[-1] if _running else None
+
+
+def running_since_s() -> float:
+    """Return the thread CPU time at which the running event's current stretch began."""
+    return _mark_s

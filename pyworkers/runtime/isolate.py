@@ -33,6 +33,7 @@ from pyworkers.runtime.context import ExecutionContext
 from pyworkers.runtime.events import EVENT, Event
 from pyworkers.runtime.failures import format_traceback, where
 from pyworkers.runtime.handlers import Handlers, find_handlers
+from pyworkers.runtime.limits import CpuLimitExceeded
 from pyworkers.runtime.loader import ModuleNamespace
 from pyworkers.runtime.metrics import Metrics
 
@@ -159,6 +160,8 @@ class Isolate:
             result = await Suspendable(coroutine, context=context, meter=event)
             failed = False
             return result
+        except CpuLimitExceeded as error:
+            raise JsException("Error", str(error)) from error
         except SystemExit as error:  # it must not end the server
             raise JsException("PythonError", format_traceback(error)) from error
         finally:

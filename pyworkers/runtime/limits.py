@@ -1,0 +1,75 @@
+"""Ends a handler that overruns its CPU time, as the platform does with error 1102, while the server lives on.
+
+The kernel's interval timer interrupts the main thread, so that code which never gives the thread back (``while True``,
+a runaway regular expression, a sleep) is reached too. What cannot be interrupted is one C call that never checks for
+signals (``sum(range(10**9))``), and a loop that swallows BaseException.
+
+Source: developers.cloudflare.com/workers/platform/limits (checked 2026-11-23); measured for this project
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from time import thread_time
+from types import FrameType
+from typing import Any, Final
+
+from pyworkers.pyodide import suspension
+from pyworkers.runtime import events
+
+DEFAULT_CPU_MS: Final = 30_000
+TICK_S: Final = 0.01
+IDLE_TICKS: Final = 50
+MESSAGE: Final = "Worker exceeded CPU time limit."
+
+_OURS: Final = frozenset((events.__file__, suspension.__file__, __file__))
+
+
+class CpuLimitExceeded(BaseException):
+    """Raised inside the code that overran; a BaseException, so that ``except Exception`` does not swallow it."""
+
+
+class Watchdog:
+    """Watches the CPU time of the running event; a context manager, for the main thread only.
+
+    It is armed by the first event and disarms itself after half a second without one, so that an idle server takes no
+    signals.
+    """
+
+    def __init__(self) -> None:
+        self._quiet_ticks = 0
+        self._previous: Any = None
+
+    def __enter__(self) -> Watchdog:
+        assert threading.current_thread() is threading.main_thread()
+        self._previous = signal.signal(signal.SIGALRM, self._tick)
+        signal.siginterrupt(signal.SIGALRM, False)  # noqa: FBT003  # its signature
+        events.on_first_enter = self.arm
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        events.on_first_enter = None
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, self._previous)
+
+    def arm(self) -> None:
+        """Start the timer."""
+        events.on_first_enter = None
+        self._quiet_ticks = 0
+        signal.setitimer(signal.ITIMER_REAL, TICK_S, TICK_S)
+
+    def _tick(self, _signal: int, frame: FrameType | None) -> None:
+        event = events.running_event()
+        if event is None:
+            self._quiet_ticks += 1
+            if self._quiet_ticks > IDLE_TICKS:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                events.on_first_enter = self.arm
+            return
+        self._quiet_ticks = 0
+        limit_ms = event.isolate.config.limits.cpu_ms or DEFAULT_CPU_MS
+        cpu_s = event.cpu_s + thread_time() - events.running_since_s()
+        # Our own bookkeeping must not be cut in two: what runs there ends within the next tick.
+        if cpu_s * 1000 > limit_ms and frame is not None and frame.f_code.co_filename not in _OURS:
+            raise CpuLimitExceeded(MESSAGE)

@@ -14,13 +14,13 @@ import pytest
 from click.testing import CliRunner
 
 from pyworkers.cli.models import models as models_command
+from pyworkers.config.model import AIConfig
 from pyworkers.engines.ai import AISettings, engine_name
 from pyworkers.engines.ai import models as models_module
 from pyworkers.engines.ai.errors import EngineMissing, ModelCorrupt, ModelMissing
 from pyworkers.engines.ai.gguf import read_gguf
 from pyworkers.engines.ai.models import CATALOGUE, CatalogueModel, ModelMap, ModelStore
-from pyworkers.engines.ai.settings import read_ai_table
-from pyworkers.errors import ConfigError, UsageError
+from pyworkers.errors import UsageError
 from pyworkers.testing.tiny_model import TEMPLATE
 
 CHAT = "@cf/meta/llama-3.1-8b-instruct"
@@ -181,7 +181,7 @@ def test_a_downloaded_file_that_is_no_model_is_removed(file_server, tmp_path: Pa
 
 def test_the_default_model_answers_for_every_chat_model(packaged, tmp_path: Path) -> None:
     store = ModelStore(tmp_path / "store")
-    mapped = ModelMap(AISettings(models={"*": "tiny"}), store, engine="xllamacpp")
+    mapped = ModelMap(AISettings(default_model="tiny"), store, engine="xllamacpp")
     with pytest.raises(ModelMissing) as caught:
         mapped.resolve(CHAT)
     assert (caught.value.message, caught.value.hint) == (
@@ -242,30 +242,11 @@ def test_no_engine_names_the_command_that_installs_one(monkeypatch: pytest.Monke
     )
 
 
-def test_settings_are_read_from_the_table(tmp_path: Path) -> None:
-    file = tmp_path / "pyproject.toml"
-    table = {"engine": "llama_cpp", "models": {CHAT: "a.gguf"}, "threads": 2}
-    assert read_ai_table(table, file=file) == AISettings(
-        engine="llama_cpp", models={CHAT: "a.gguf"}, threads=2, root=tmp_path
+def test_settings_are_taken_from_the_project(tmp_path: Path) -> None:
+    config = AIConfig(engine="openai", models={CHAT: "a"}, default_model="b", base_url="http://127.0.0.1:1/v1")
+    assert AISettings.from_config(config, root=tmp_path) == AISettings(
+        engine="openai", models={CHAT: "a"}, default_model="b", url="http://127.0.0.1:1/v1", root=tmp_path
     )
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        ({"modles": {}}, "[tool.pyworkers.ai] has an unknown key 'modles'"),
-        ({"threads": 0}, "[tool.pyworkers.ai] threads is 0, expected a whole number of at least 1"),
-        ({"url": 3}, "[tool.pyworkers.ai] url is 3, expected a text"),
-        (
-            {"models": {"a": 1}},
-            '[tool.pyworkers.ai] models."a" is 1, expected a path, a URL or a model\'s name',
-        ),
-    ],
-)
-def test_a_wrong_table_is_named(table, message: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as caught:
-        read_ai_table(table, file=tmp_path / "pyproject.toml")
-    assert caught.value.message == message
 
 
 def test_a_model_file_describes_itself(tiny_model: Path) -> None:

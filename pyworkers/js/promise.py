@@ -133,6 +133,11 @@ class JsPromise(JsProxy, js_name="Promise"):
         """Tell whether the promise is fulfilled or rejected."""
         return self._state in (_FULFILLED, _REJECTED)
 
+    def mark_handled(self) -> JsPromise:
+        """Keep a rejection that nobody looks at off the console; returns the promise."""
+        self._handled = True
+        return self
+
     # ---- how it runs
 
     def _suspend(self, coroutine: Coroutine[Any, Any, Any]) -> None:

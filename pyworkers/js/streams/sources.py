@@ -1,0 +1,424 @@
+"""Where a readable stream's chunks come from.
+
+A `Source` belongs to one stream. Two families exist: a `ByteSource` is the host's own and hands out ``bytes`` (request
+and response bodies, blobs, compressed data), a `QueueSource` is fed by a worker through its controller. Reading one
+costs no trip through the event loop while a chunk is at hand: `Source.take` returns it at once.
+
+Source: streams.spec.whatwg.org, section 4
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final, final
+
+from pyworkers.js.buffers import ArrayBuffer, JsBuffer, Uint8Array
+from pyworkers.js.promise import settle
+from pyworkers.js.streams.strategies import Strategy
+from pyworkers.js.values import call, dom_exception, type_error
+
+
+@final
+class Mark:
+    """A value that no chunk can be."""
+
+
+END: Final = Mark()
+NOT_READY: Final = Mark()
+
+READABLE, CLOSED, ERRORED = "readable", "closed", "errored"
+NOT_BYTES: Final = "This ReadableStream did not return bytes."
+
+
+class Source:
+    """Base of every source.
+
+    Attributes:
+        is_bytes: the stream can be read with a BYOB reader.
+        length: the number of bytes that will come, where it is known.
+        state: ``readable``, ``closed`` or ``errored``.
+        error: what reads raise once the state is ``errored``.
+    """
+
+    is_bytes = False
+    length: int | None = None
+
+    def __init__(self) -> None:
+        self.state = READABLE
+        self.error: BaseException | None = None
+        self._watchers: list[Callable[[], None]] = []
+
+    def take(self) -> Any:
+        """Return a chunk that is at hand, `END`, or `NOT_READY`; raise the stream's error."""
+        raise type_error("Illegal invocation")
+
+    async def read(self) -> Any:
+        """Wait for the next chunk; `END` after the last."""
+        raise type_error("Illegal invocation")
+
+    async def read_into(self, _view: memoryview, _at_least: int) -> int:
+        """Fill a view with at least so many bytes and return how many; fewer, or 0, at the end of the stream."""
+        raise type_error("This ReadableStream does not support BYOB reads.")
+
+    async def cancel(self, _reason: object) -> None:
+        """Discard what is left and tell the producer."""
+        self.finish()
+
+    def js_chunk(self, chunk: Any) -> Any:
+        """Return the chunk as a worker sees it."""
+        return chunk
+
+    def byte_chunk(self, chunk: Any) -> bytes:
+        """Return the chunk's bytes.
+
+        Raises:
+            JsException: TypeError, when it has none.
+        """
+        if isinstance(chunk, JsBuffer):
+            return bytes(chunk.view)
+        raise type_error(NOT_BYTES)
+
+    def watch(self, callback: Callable[[], None]) -> None:
+        """Call back once, when the state is no longer ``readable``."""
+        if self.state is READABLE:
+            self._watchers.append(callback)
+        else:
+            callback()
+
+    def finish(self) -> None:
+        """Become closed."""
+        if self.state is READABLE:
+            self.state = CLOSED
+            self._notify()
+
+    def fail(self, error: BaseException) -> None:
+        """Become errored."""
+        if self.state is READABLE:
+            self.state, self.error = ERRORED, error
+            self._notify()
+
+    def _notify(self) -> None:
+        watchers, self._watchers = self._watchers, []
+        for callback in watchers:
+            callback()
+
+    def _ended(self) -> Mark:
+        if self.error is not None:
+            raise self.error
+        return END
+
+
+class ByteSource(Source):
+    """Base of the sources whose chunks are ``bytes``."""
+
+    is_bytes = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rest: deque[bytes] = deque()  # ready to be taken, in order
+
+    def js_chunk(self, chunk: bytes) -> Uint8Array:
+        """Return a Uint8Array of its own memory."""
+        return Uint8Array(ArrayBuffer(chunk))
+
+    def byte_chunk(self, chunk: bytes) -> bytes:
+        """Return the chunk itself."""
+        return chunk
+
+    def put_back(self, chunk: bytes) -> None:
+        """Return a part of a chunk that was taken; it comes next."""
+        self.rest.appendleft(chunk)
+
+    async def read_into(self, view: memoryview, at_least: int) -> int:
+        """Copy chunks until ``at_least`` bytes are there; what does not fit is kept for the next read."""
+        filled = 0
+        while filled < at_least:
+            chunk = await self.read()
+            if chunk is END:
+                break
+            room = len(view) - filled
+            view[filled : filled + min(room, len(chunk))] = chunk[:room]
+            filled += min(room, len(chunk))
+            if len(chunk) > room:
+                self.put_back(chunk[room:])
+        return filled
+
+
+class BytesSource(ByteSource):
+    """A body that is already in memory: one chunk."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self.length = len(data)
+        if data:
+            self.rest.append(data)
+
+    def take(self) -> Any:
+        """Return the bytes, then `END`."""
+        if self.rest:
+            return self.rest.popleft()
+        self.finish()
+        return END
+
+    async def read(self) -> Any:
+        """As `take`."""
+        return self.take()
+
+    async def cancel(self, _reason: object) -> None:
+        """Drop the bytes."""
+        self.rest.clear()
+        self.finish()
+
+
+class IteratorSource(ByteSource):
+    """Bytes pulled from an asynchronous iterator, one item for each read that finds nothing at hand.
+
+    The iterator's ``aclose``, where it has one, runs when the stream is cancelled or dropped unread.
+    """
+
+    def __init__(self, iterator: AsyncIterator[bytes], length: int | None) -> None:
+        super().__init__()
+        self.length = length
+        self._next = iterator.__anext__
+        self._aclose: Callable[[], Awaitable[object]] | None = getattr(iterator, "aclose", None)
+        self._lock = asyncio.Lock()  # reads take turns
+
+    def take(self) -> Any:
+        """Return what a partial read left, or `END`."""
+        if self.rest and not self._lock.locked():
+            return self.rest.popleft()
+        return NOT_READY if self.state is READABLE else self._ended()
+
+    async def read(self) -> Any:
+        """Pull the next item that is not empty."""
+        async with self._lock:
+            if self.rest:
+                return self.rest.popleft()
+            if self.state is not READABLE:
+                return self._ended()
+            try:
+                chunk = await self._next()
+                while not chunk:
+                    chunk = await self._next()
+            except StopAsyncIteration:
+                self.finish()
+                return self._ended()
+            except asyncio.CancelledError:
+                # The iterator was interrupted in the middle of an item; what comes after it is not the whole.
+                self.fail(dom_exception("AbortError", "The operation was aborted"))
+                raise
+            except Exception as error:
+                self.fail(error)
+                raise
+            return chunk
+
+    def finish(self) -> None:
+        """Become closed; the iterator is not needed any more."""
+        super().finish()
+        self.rest.clear()
+
+    async def cancel(self, _reason: object) -> None:
+        """Close the iterator."""
+        if self.state is READABLE:
+            self.finish()
+            if self._aclose is not None:
+                await self._aclose()
+
+    def __del__(self) -> None:
+        if self.state is not READABLE or self._aclose is None:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # no loop runs any more: nothing could await aclose()
+        task = loop.create_task(_close(self._aclose))
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+
+
+_closing: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
+
+
+async def _close(aclose: Callable[[], Awaitable[object]]) -> None:
+    await aclose()
+
+
+class QueueSource(Source):
+    """Chunks that a worker enqueues, kept in a queue whose fill level decides when ``pull`` is called."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        super().__init__()
+        self.strategy = strategy
+        self.pull: Callable[[], object] | None = None
+        self.on_cancel: Callable[[object], object] | None = None
+        self.is_closing = False
+        self._queue: deque[tuple[Any, float]] = deque()
+        self._total = 0.0
+        self._reads: deque[asyncio.Future[Any]] = deque()
+        self._starting: object = None
+        self._pump: asyncio.Task[None] | None = None
+        self._pull_again = False
+        self._context = contextvars.copy_context()  # callbacks run as the worker that made the stream
+
+    @property
+    def desired_size(self) -> float | None:
+        """The room left in the queue; 0 when closed, None when errored."""
+        if self.state is ERRORED:
+            return None
+        return 0 if self.state is CLOSED else self.strategy.high_water_mark - self._total
+
+    def begin(self, starting: object) -> None:
+        """Let pulling begin, once ``starting`` (what the ``start`` method returned) has settled."""
+        self._starting = starting
+        self.want()
+
+    # ---- the reader's side
+
+    def take(self) -> Any:
+        """Return the oldest chunk of the queue."""
+        if self._queue:
+            chunk, size = self._queue.popleft()
+            self._total -= size
+            if self.is_closing and not self._queue:
+                self.finish()
+            elif self.pull is not None:
+                self.want()
+            return chunk
+        return NOT_READY if self.state is READABLE else self._ended()
+
+    async def read(self) -> Any:
+        """Take the oldest chunk, or wait for the next one."""
+        chunk = self.take()
+        if chunk is not NOT_READY:
+            return chunk
+        return await self._wait()
+
+    async def _wait(self) -> Any:
+        future = asyncio.get_running_loop().create_future()
+        self._reads.append(future)
+        self.want()
+        return await future
+
+    async def cancel(self, reason: object) -> None:
+        """Empty the queue and call the source's ``cancel``."""
+        if self.state is not READABLE:
+            self._ended()
+            return
+        self._queue.clear()
+        self._total = 0
+        self.finish()
+        if self.on_cancel is not None:
+            function = self.on_cancel
+            await in_task(lambda: function(reason), self._context)
+
+    # ---- the controller's side
+
+    def put(self, chunk: Any) -> None:
+        """Hand a chunk to the read that waits longest, or queue it.
+
+        Raises:
+            JsException: TypeError after the end, or the error of the strategy's ``size``.
+        """
+        if self.is_closing or self.state is not READABLE:
+            raise type_error("This ReadableStream is closed.")
+        if self._give(chunk):
+            self.want()
+            return
+        try:
+            size = self.strategy.size_of(chunk)
+        except Exception as error:
+            self.fail(error)
+            raise
+        self._queue.append((chunk, size))
+        self._total += size
+        self.want()
+
+    def close_after_queue(self) -> None:
+        """End the stream after what is queued."""
+        if self.is_closing or self.state is not READABLE:
+            raise type_error("This ReadableStream is closed.")
+        self.is_closing = True
+        if not self._queue:
+            self.finish()
+
+    def finish(self) -> None:
+        """Become closed: waiting reads get the end."""
+        super().finish()
+        self.pull = None
+        while self._give(END):
+            pass
+
+    def fail(self, error: BaseException) -> None:
+        """Become errored: waiting reads raise, what is queued is lost."""
+        if self.state is not READABLE:
+            return
+        self._queue.clear()
+        self._total = 0
+        super().fail(error)
+        self.abandon_reads(error)
+
+    def abandon_reads(self, error: BaseException) -> None:
+        """Make every waiting read raise ``error``."""
+        reads, self._reads = self._reads, deque()
+        for future in reads:
+            if not future.done():
+                future.set_exception(error)
+
+    def _give(self, chunk: Any) -> bool:
+        while self._reads:
+            future = self._reads.popleft()
+            if not future.done():
+                future.set_result(chunk)
+                return True
+        return False
+
+    # ---- pulling
+
+    def want(self) -> None:
+        """Call ``pull`` if the queue has room or a read waits; a running pull is followed by another."""
+        if self._pump is not None:
+            self._pull_again = True
+        elif self._starting is not None or self._should_pull():
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return  # made while a module is being imported: the first read pulls
+            self._pump = loop.create_task(self._pull_while_wanted(), context=self._context)
+
+    def _should_pull(self) -> bool:
+        if self.pull is None or self.is_closing or self.state is not READABLE:
+            return False
+        return bool(self._reads) or self.strategy.high_water_mark > self._total
+
+    async def _pull_while_wanted(self) -> None:
+        try:
+            if self._starting is not None:
+                starting, self._starting = self._starting, None
+                await settle(starting)
+            while self._should_pull():
+                self._pull_again = False
+                assert self.pull is not None
+                await settle(self.pull())
+                if not self._pull_again:
+                    break
+        except Exception as error:
+            self.fail(error)
+        finally:
+            self._pump = None
+
+
+async def in_task(function: Callable[[], object], context: contextvars.Context) -> None:
+    """Run a worker's callback, and what it returns, in a task of the worker's own context."""
+
+    async def run() -> None:
+        await settle(function())
+
+    await asyncio.get_running_loop().create_task(run(), context=context.copy())
+
+
+def bind(function: Callable[..., object] | None, *args: object) -> Callable[[], object] | None:
+    """Return a function without arguments that calls ``function`` as JavaScript does."""
+    return None if function is None else lambda: call(function, *args)

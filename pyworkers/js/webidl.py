@@ -1,0 +1,111 @@
+"""Argument checks that the platform's classes share, with the platform's texts.
+
+Source: recorded, contracts/fetchapi, ``*.coerce`` and ``*.init-bad``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from pyworkers.js.objects import JsMap
+from pyworkers.js.primitives import JsNull, is_nullish, to_number, to_string
+from pyworkers.js.values import JsException, JsProxy, own_properties_of, type_error
+
+MISSING: Final[Any] = object()  # an argument that was not given, which is not the same as undefined
+PRIMITIVES: Final = str | bool | int | float
+
+
+def argument_error(class_name: str, method: str, position: int, expected: str) -> JsException:
+    """Make the TypeError of a method's missing or mistyped argument; ``position`` counts from 1."""
+    return type_error(
+        f"Failed to execute '{method}' on '{class_name}': parameter {position} is not of type '{expected}'."
+    )
+
+
+def constructor_error(class_name: str, position: int, expected: str) -> JsException:
+    """Make the TypeError of a constructor's missing or mistyped argument; ``position`` counts from 1."""
+    return type_error(
+        f"Failed to construct '{class_name}': constructor parameter {position} is not of type '{expected}'."
+    )
+
+
+def field_error(dictionary: str, field: str, expected: str) -> JsException:
+    """Make the TypeError of an option that has the wrong type."""
+    return type_error(
+        f"Incorrect type for the '{field}' field on '{dictionary}': the provided value is not of type '{expected}'."
+    )
+
+
+def string_argument(value: object, class_name: str, method: str, position: int) -> str:
+    """Return a required string argument, coerced as JavaScript does."""
+    if type(value) is str:
+        return value
+    if value is MISSING:
+        raise argument_error(class_name, method, position, "string")
+    return to_string(value)
+
+
+def is_object(value: object) -> bool:
+    """Tell whether JavaScript sees an object: no primitive, not undefined, not null."""
+    return not (value is None or isinstance(value, PRIMITIVES | JsNull))
+
+
+def to_int32(value: object) -> int:
+    """JavaScript's ToInt32: 0 for NaN and the infinities."""
+    number = to_number(value)
+    if number != number or number in (float("inf"), float("-inf")):
+        return 0
+    bits = int(number) & 0xFFFFFFFF
+    return bits - (1 << 32) if bits >> 31 else bits
+
+
+def scalar_string(text: str) -> str:
+    """JavaScript's ``toWellFormed``: a lone surrogate becomes U+FFFD."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def utf8(text: str) -> bytes:
+    """Encode as UTF-8; a lone surrogate becomes U+FFFD."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return scalar_string(text).encode()
+
+
+def text_of(data: bytes) -> str:
+    """Decode a body as ``text()`` does: UTF-8, a leading byte order mark dropped, wrong bytes as U+FFFD."""
+    return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+
+
+def pairs_of(value: object, wrong_length: str) -> Iterator[tuple[str, str]] | None:
+    """Read a sequence of pairs, such as ``[["a", "1"]]`` or the items of a Python dict.
+
+    Returns None where the value is no sequence of sequences. JavaScript sees neither characters as sequences nor the
+    keys of a Python dict as pairs.
+
+    Raises:
+        JsException: TypeError with the text ``wrong_length``, when an inner sequence has not two items.
+    """
+    if isinstance(value, JsMap):
+        value = value.entries_.items()  # Python iterates a Map's keys, JavaScript its entries
+    elif isinstance(value, dict | PRIMITIVES) or not isinstance(value, Iterable):
+        return None
+    pairs = []
+    for inner in value:
+        if is_nullish(inner) or isinstance(inner, PRIMITIVES) or not isinstance(inner, Iterable):
+            return None
+        items = list(inner)
+        if len(items) != 2:
+            raise type_error(wrong_length)
+        pairs.append((to_string(items[0]), to_string(items[1])))
+    return iter(pairs)
+
+
+def record_of(value: object) -> Iterator[tuple[str, str]]:
+    """Read an object's own properties as strings; a Python object that crossed unconverted has none."""
+    if not isinstance(value, JsProxy):
+        return iter(())
+    return iter([(name, to_string(item)) for name, item in own_properties_of(value).items()])

@@ -230,6 +230,8 @@ class JsException(JsProxy, Exception):
         self.cause: object = None
         self.kind = kind or (name if name in ERROR_NAMES else "Error")
         self.stack = stack or f"{name}: {message}\n    at <python>"
+        if kind == "DOMException":
+            self.code = DOM_EXCEPTION_CODES.get(name, 0)
 
     @property
     def constructor(self) -> JsConstructor:
@@ -265,6 +267,33 @@ ERROR_NAMES: Final = frozenset(
         "NonRetryableError",
     ]
 )
+
+
+# Source: webidl.spec.whatwg.org, section 2.8.1
+DOM_EXCEPTION_CODES: Final = {
+    "IndexSizeError": 1,
+    "HierarchyRequestError": 3,
+    "WrongDocumentError": 4,
+    "InvalidCharacterError": 5,
+    "NoModificationAllowedError": 7,
+    "NotFoundError": 8,
+    "NotSupportedError": 9,
+    "InUseAttributeError": 10,
+    "InvalidStateError": 11,
+    "SyntaxError": 12,
+    "InvalidModificationError": 13,
+    "NamespaceError": 14,
+    "InvalidAccessError": 15,
+    "TypeMismatchError": 17,
+    "SecurityError": 18,
+    "NetworkError": 19,
+    "AbortError": 20,
+    "URLMismatchError": 21,
+    "QuotaExceededError": 22,
+    "TimeoutError": 23,
+    "InvalidNodeTypeError": 24,
+    "DataCloneError": 25,
+}
 
 
 def _error_constructor(name: str) -> JsConstructor:

@@ -1,0 +1,278 @@
+"""``EventTarget`` and the event classes.
+
+A listener is a function, a coroutine function (its coroutine runs as a task), or an object with ``handleEvent``. An
+error of a listener goes to the console and does not stop the others.
+
+Source: dom.spec.whatwg.org, section 2
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pyworkers.js.objects import JsArray
+from pyworkers.js.primitives import is_nullish, jsnull, to_boolean, to_integer, to_string
+from pyworkers.js.promise import is_thenable, settle
+from pyworkers.js.realm import current_realm
+from pyworkers.js.values import JsProxy, call, dom_exception, get_property, js_method, type_error
+
+_background: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
+
+
+class Event(JsProxy):
+    """Something that happened, as its listeners see it."""
+
+    NONE, CAPTURING_PHASE, AT_TARGET, BUBBLING_PHASE = range(4)
+    static_NONE, static_CAPTURING_PHASE, static_AT_TARGET, static_BUBBLING_PHASE = range(4)
+
+    def __init__(self, type_: str, *, bubbles: bool = False, cancelable: bool = False, composed: bool = False) -> None:
+        self.type = type_
+        self.bubbles = bubbles
+        self.cancelable = cancelable
+        self.composed = composed
+        self.defaultPrevented = False
+        self.isTrusted = True
+        self.target: Any = jsnull
+        self.currentTarget: Any = jsnull
+        self.eventPhase = Event.NONE
+        self.timeStamp = 0
+        self.cancelBubble = False
+        self.stopped = False
+        self.is_dispatching = False
+
+    @classmethod
+    def js_new(cls, *args: Any) -> JsProxy:
+        """``new Event(type, init)``."""
+        if not args:
+            raise type_error(f"Failed to construct '{cls.js_name}': constructor parameter 1 is not of type 'string'.")
+        event = cls.of_init(to_string(args[0]), args[1] if len(args) > 1 else None)
+        for name in ("bubbles", "cancelable", "composed"):
+            setattr(event, name, to_boolean(get_property(args[1] if len(args) > 1 else None, name)))
+        event.isTrusted = False
+        return event
+
+    @classmethod
+    def of_init(cls, type_: str, _init: object) -> Event:
+        """Make an event from an init object; subclasses read their own fields."""
+        return cls(type_)
+
+    @property
+    def srcElement(self) -> Any:
+        """The target."""
+        return self.target
+
+    @property
+    def returnValue(self) -> bool:
+        """Tell whether the default action was not prevented."""
+        return not self.defaultPrevented
+
+    @js_method
+    def preventDefault(self) -> None:
+        """Cancel the default action of a cancelable event."""
+        if self.cancelable:
+            self.defaultPrevented = True
+
+    @js_method
+    def stopPropagation(self) -> None:
+        """Nothing to stop: events do not propagate here."""
+        self.cancelBubble = True
+
+    @js_method
+    def stopImmediatePropagation(self) -> None:
+        """Keep the remaining listeners from being called."""
+        self.cancelBubble = True
+        self.stopped = True
+
+    @js_method
+    def composedPath(self) -> JsArray:
+        """The targets of the dispatch."""
+        return JsArray([self.currentTarget] if self.is_dispatching else [])
+
+
+class CustomEvent(Event):
+    """An event with a ``detail`` of any kind."""
+
+    detail: Any = jsnull
+
+    @classmethod
+    def of_init(cls, type_: str, init: object) -> CustomEvent:
+        """Read ``detail``."""
+        event = cls(type_)
+        detail = get_property(init, "detail")
+        event.detail = jsnull if detail is None else detail
+        return event
+
+
+class MessageEvent(Event):
+    """A message: ``data`` is text, an ArrayBuffer or a Blob."""
+
+    def __init__(self, type_: str = "message", *, data: Any = None) -> None:
+        super().__init__(type_)
+        self.data = data
+        self.origin: Any = jsnull
+        self.lastEventId = ""
+        self.source: Any = jsnull
+        self.ports = JsArray()
+
+    @classmethod
+    def of_init(cls, type_: str, init: object) -> MessageEvent:
+        """Read ``data``."""
+        return cls(type_, data=get_property(init, "data"))
+
+
+class CloseEvent(Event):
+    """A WebSocket was closed."""
+
+    def __init__(self, type_: str = "close", *, code: int = 0, reason: str = "", was_clean: bool = False) -> None:
+        super().__init__(type_)
+        self.code = code
+        self.reason = reason
+        self.wasClean = was_clean
+
+    @classmethod
+    def of_init(cls, type_: str, init: object) -> CloseEvent:
+        """Read ``code``, ``reason`` and ``wasClean``."""
+        reason = get_property(init, "reason")
+        return cls(
+            type_,
+            code=to_integer(get_property(init, "code")),
+            reason="" if reason is None else to_string(reason),
+            was_clean=to_boolean(get_property(init, "wasClean")),
+        )
+
+
+class ErrorEvent(Event):
+    """An error that nobody caught."""
+
+    def __init__(self, type_: str = "error", *, message: str = "", error: Any = None) -> None:
+        super().__init__(type_)
+        self.message = message
+        self.error = error
+        self.filename = ""
+        self.lineno = 0
+        self.colno = 0
+
+    @classmethod
+    def of_init(cls, type_: str, init: object) -> ErrorEvent:
+        """Read ``message``, ``error``, ``filename``, ``lineno`` and ``colno``."""
+        event = cls(type_, error=get_property(init, "error"))
+        for name in ("message", "filename", "lineno", "colno"):
+            value = get_property(init, name)
+            if value is not None:
+                setattr(event, name, value)
+        return event
+
+
+@dataclass(eq=False, slots=True)
+class _Listener:
+    callback: Any
+    capture: bool
+    once: bool
+
+
+class EventTarget(JsProxy):
+    """What dispatches events.
+
+    ``on_handlers`` names the ``onX`` attributes of a subclass: null until set, called before the listeners.
+    """
+
+    on_handlers: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, list[_Listener]] = {}
+        for name in self.on_handlers:
+            setattr(self, name, jsnull)
+
+    @classmethod
+    def js_new(cls, *_args: Any) -> JsProxy:
+        """``new EventTarget()``."""
+        return cls()
+
+    @js_method
+    def addEventListener(self, type_: object = None, listener: Any = None, options: object = None) -> None:
+        """Add a listener once; options ``once``, ``capture`` and ``signal``."""
+        if is_nullish(listener):
+            return
+        capture = to_boolean(options) if isinstance(options, bool) else to_boolean(get_property(options, "capture"))
+        signal = get_property(options, "signal")
+        if signal is not None:
+            if signal.aborted:
+                return
+            signal.subscribe(lambda: self.removeEventListener(type_, listener, capture))
+        listeners = self._listeners.setdefault(to_string(type_), [])
+        if not any(item.callback == listener and item.capture == capture for item in listeners):
+            listeners.append(_Listener(listener, capture, to_boolean(get_property(options, "once"))))
+
+    @js_method
+    def removeEventListener(self, type_: object = None, listener: Any = None, options: object = None) -> None:
+        """Remove a listener."""
+        capture = to_boolean(options) if isinstance(options, bool) else to_boolean(get_property(options, "capture"))
+        listeners = self._listeners.get(to_string(type_), [])
+        listeners[:] = [item for item in listeners if item.callback != listener or item.capture != capture]
+
+    @js_method
+    def dispatchEvent(self, event: Any = None) -> bool:
+        """Call the listeners; False when one of them prevented the default action.
+
+        Raises:
+            JsException: TypeError, for what is no event; InvalidStateError, for one that is being dispatched.
+        """
+        if not isinstance(event, Event):
+            raise type_error(
+                f"Failed to execute 'dispatchEvent' on '{self.js_name}': parameter 1 is not of type 'Event'."
+            )
+        if event.is_dispatching:
+            raise dom_exception("InvalidStateError", "The event is already being dispatched.")
+        return self.dispatch(event)
+
+    def dispatch(self, event: Event) -> bool:
+        """Call the listeners of a new event, as the host."""
+        event.target = event.currentTarget = self
+        event.is_dispatching, event.eventPhase, event.stopped = True, Event.AT_TARGET, False
+        handler = self.__dict__.get(f"on{event.type}")
+        if callable(handler):
+            notify(handler, event)
+        listeners = self._listeners.get(event.type)
+        for item in list(listeners or ()):
+            if event.stopped:
+                break
+            if listeners is None or item not in listeners:
+                continue  # removed by one of the listeners before it
+            if item.once:
+                listeners.remove(item)
+            notify(item.callback if callable(item.callback) else item.callback.handleEvent, event)
+        event.is_dispatching, event.eventPhase, event.currentTarget = False, Event.NONE, jsnull
+        return not event.defaultPrevented
+
+    def has_listeners(self, type_: str) -> bool:
+        """Tell whether anybody would hear of such an event."""
+        return bool(self._listeners.get(type_)) or callable(self.__dict__.get(f"on{type_}"))
+
+
+def notify(callback: Callable[..., object], *args: object) -> None:
+    """Call back into the worker: what it returns runs as a task, what it raises goes to the console."""
+    try:
+        result = call(callback, *args)
+    except Exception as error:
+        report_error(error)
+        return
+    if is_thenable(result):
+        task = asyncio.get_running_loop().create_task(_finish(result))
+        _background.add(task)
+        task.add_done_callback(_background.discard)
+
+
+def report_error(error: BaseException) -> None:
+    """Tell the console of an error that nothing in the worker caught."""
+    text = str(error) if isinstance(error, JsProxy) else f"{type(error).__name__}: {error}"
+    current_realm().console("error", (f"Uncaught {text}",))
+
+
+async def _finish(result: object) -> None:
+    try:
+        await settle(result)
+    except Exception as error:
+        report_error(error)

@@ -36,7 +36,6 @@ from pyworkers.config.tables import (
     WorkflowBinding,
 )
 
-
 __all__ = [
     "AIBinding",
     "AIConfig",

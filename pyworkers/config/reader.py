@@ -78,7 +78,7 @@ class Reader:
         if dataclasses.is_dataclass(kind):
             return self._record(cast(type, kind), value, key)
         if not _fits(kind, value):
-            raise self._wrong_type(kind, value, key)
+            raise self._wrong_type([kind], value, key)
         if origin is not None:
             item = get_args(kind)[1]
             table = cast(Mapping[str, object], value)
@@ -89,7 +89,10 @@ class Reader:
         for kind in kinds:
             if _fits(kind, value):
                 return value if kind is NoneType else self._read(kind, value, key)
-        raise self._wrong_type(kinds[0], value, key)
+        wanted = [kind for kind in kinds if kind is not NoneType]
+        if len(wanted) == 1:
+            return self._read(wanted[0], value, key)
+        raise self._wrong_type(wanted, value, key)
 
     def _choice(self, choices: tuple[object, ...], value: object, key: KeyPath) -> object:
         if value in choices and not isinstance(value, bool):
@@ -102,12 +105,12 @@ class Reader:
 
     def _items(self, kind: object, value: object, key: KeyPath) -> tuple[object, ...]:
         if not isinstance(value, list):
-            raise self._wrong_type(tuple, value, key)
+            raise self._wrong_type([tuple], value, key)
         return tuple(self._read(kind, item, (*key, index)) for index, item in enumerate(value))
 
     def _record(self, kind: type, value: object, key: KeyPath) -> object:
         if not isinstance(value, Mapping):
-            raise self._wrong_type(dict, value, key)
+            raise self._wrong_type([dict], value, key)
         fields = {spelling(field): field for field in dataclasses.fields(kind)}
         for name in value:
             if name not in fields:
@@ -145,10 +148,10 @@ class Reader:
         message = f'"{dotted((*key, name))}" is a required field.'
         return self.source.error(message, key, hint=f'Add "{name}" here.')
 
-    def _wrong_type(self, kind: object, value: object, key: KeyPath) -> ConfigError:
-        name = _type_name(kind)
+    def _wrong_type(self, kinds: list[object], value: object, key: KeyPath) -> ConfigError:
+        name = " or ".join(dict.fromkeys(_type_name(kind) for kind in kinds))
         article = "an" if name[0] in "ao" else "a"
-        hint = f"Give {article} {name}" + (", in double quotes." if kind is str else ".")
+        hint = f"Give {article} {name}" + (", in double quotes." if kinds == [str] else ".")
         message = f'Expected "{dotted(key)}" to be of type {name} but got {describe(value)}.'
         return self.source.error(message, key, hint=hint)
 

@@ -31,11 +31,15 @@ class Source:
     data: Mapping[str, JsonValue]
 
     def line_of(self, key: KeyPath) -> int | None:
-        """Return the 1-based line of ``key``, or of the nearest table around it; None for an empty key."""
+        """Return the 1-based line of ``key``, else of what is first inside it, else of the table around it.
+
+        None for an empty key, and where nothing of it is in the file.
+        """
         lines = self._lines()
         for length in range(len(key), 0, -1):
-            if key[:length] in lines:
-                return lines[key[:length]]
+            inside = [line for path, line in lines.items() if path[:length] == key[:length]]
+            if inside:
+                return lines.get(key[:length], min(inside))
         return None
 
     def error(self, message: str, key: KeyPath = (), *, hint: str | None = None) -> ConfigError:

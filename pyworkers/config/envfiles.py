@@ -113,7 +113,8 @@ def _expand(value: str, known: Mapping[str, str], current: str | None) -> str:
     while (match := _REFERENCE.search(result)) is not None:
         seen.add(result)
         replacement = _resolve(match[1] or match[2], known, seen)
-        result = result[: match.start()] + replacement + result[match.end() :]
+        # The first occurrence of the text, wherever the match was: so does dotenv-expand.
+        result = result.replace(match.group(), replacement, 1)
         if result == current or result in seen:
             break
     return result

@@ -6,6 +6,7 @@ Source: workerd src/cloudflare/internal/ai-api.ts
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -110,7 +111,10 @@ class Ai(JsProxy, js_name="Ai"):
     async def fetch(self, input: Any = None, init: Any = None) -> Any:
         """Call the service over HTTP, as old versions of the platform's own package do."""
         request = Request.js_new(input, init)
-        body = from_js(await request.json())
+        try:
+            body = json.loads(await request.text())
+        except ValueError:
+            body = None
         model = request.headers.get("cf-consn-model-id")
         fields = body if isinstance(body, Mapping) else {}
         options = fields.get("options")

@@ -5,12 +5,13 @@ Source: recorded, contracts/fetchapi, ``*.coerce`` and ``*.init-bad``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from pyworkers.js.objects import JsMap
 from pyworkers.js.primitives import JsNull, is_nullish, to_number, to_string
-from pyworkers.js.values import JsException, JsProxy, own_properties_of, type_error
+from pyworkers.js.values import JsException, JsObject, JsProxy, get_property, own_properties_of, type_error
 
 MISSING: Final[Any] = object()  # an argument that was not given, which is not the same as undefined
 PRIMITIVES: Final = str | bool | int | float
@@ -49,6 +50,11 @@ def string_argument(value: object, class_name: str, method: str, position: int) 
 def is_object(value: object) -> bool:
     """Tell whether JavaScript sees an object: no primitive, not undefined, not null."""
     return not (value is None or isinstance(value, PRIMITIVES | JsNull))
+
+
+def option_reader(options: object) -> Callable[[str], Any]:
+    """Return what reads a member of an option bag: None where it is absent."""
+    return options.__dict__.get if type(options) is JsObject else partial(get_property, options)
 
 
 def to_int32(value: object) -> int:

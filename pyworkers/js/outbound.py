@@ -1,0 +1,199 @@
+"""Requests to the network: ``fetch`` of a URL that no binding takes.
+
+Connections are pooled. Bodies stream both ways. Redirects are followed here and not by the HTTP library, because the
+platform's rules for bodies and credentials differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
+
+import httpx
+
+from pyworkers.js.decoding import accepted_encodings, can_decode, decoded
+from pyworkers.js.fetch import unless_aborted
+from pyworkers.js.headers import Headers, RawHeaders
+from pyworkers.js.redirects import follow_redirects
+from pyworkers.js.request import Request
+from pyworkers.js.response import Response
+from pyworkers.js.status import NULL_BODY_STATUSES
+from pyworkers.js.streams.readable import ReadableStream
+from pyworkers.js.values import JsException, type_error
+
+if TYPE_CHECKING:
+    from pyworkers.js.abort import AbortSignal
+
+MAX_CONNECTIONS: Final = 100
+_CONNECTION_LOST: Final = "Network connection lost."
+# Headers that belong to one connection; the library writes those of its own. Host follows from the URL.
+_NOT_FORWARDED: Final = frozenset(
+    (
+        b"connection",
+        b"content-length",
+        b"host",
+        b"keep-alive",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+_NOT_RECEIVED: Final = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"trailer", b"transfer-encoding"))
+
+
+class HttpxOutbound:
+    """Sends requests with httpx; ``await outbound(request)`` gives the response.
+
+    Args:
+        transport: what carries the requests; pooled HTTP/1.1 connections where it is None.
+    """
+
+    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._transport = transport or httpx.AsyncHTTPTransport(
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=20), trust_env=True
+        )
+
+    async def __call__(self, request: Request) -> Response:
+        """Send a request and follow its redirects.
+
+        Raises:
+            JsException: Error "Network connection lost." or "internal error; …", or a TypeError of the redirect rules.
+        """
+        return await follow_redirects(request, self._send)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._transport.aclose()
+
+    async def __aenter__(self) -> HttpxOutbound:
+        return self
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _send(self, request: Request) -> Response:
+        outgoing = _outgoing(request)
+        try:
+            answer = await self._transport.handle_async_request(outgoing)
+        except httpx.HTTPError as error:
+            raise _failure(error) from error
+        finally:
+            if isinstance(outgoing.stream, _Upload):
+                await outgoing.stream.aclose()
+        return await _incoming(request, answer)
+
+
+def _outgoing(request: Request) -> httpx.Request:
+    body = request.take_body()
+    length = request.body_length
+    headers = [pair for pair in request.headers.wire_list() if pair[0] not in _NOT_FORWARDED]
+    if not any(name == b"accept-encoding" for name, _value in headers):
+        headers.append((b"accept-encoding", accepted_encodings().encode()))
+    if request.cache is not None:
+        given = {name for name, _value in headers}
+        headers += [(name, b"no-cache") for name in (b"cache-control", b"pragma") if name not in given]
+    url = request.url.partition("#")[0]
+    if body is None:
+        return httpx.Request(request.method, url, headers=headers)
+    if isinstance(body, bytes):
+        return httpx.Request(request.method, url, headers=headers, content=body)
+    headers.append((b"transfer-encoding", b"chunked") if length is None else (b"content-length", b"%d" % length))
+    return httpx.Request(request.method, url, headers=headers, stream=_Upload(body))
+
+
+class _Upload(httpx.AsyncByteStream):
+    """A request body that is a stream."""
+
+    def __init__(self, stream: ReadableStream) -> None:
+        self._chunks = stream.chunks()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._chunks:
+            yield chunk
+
+    async def aclose(self) -> None:
+        """Cancel what was not sent."""
+        await self._chunks.aclose()
+
+
+async def _incoming(request: Request, answer: httpx.Response) -> Response:
+    raw: RawHeaders = [(name.lower(), value) for name, value in answer.headers.raw]
+    raw = [pair for pair in raw if pair[0] not in _NOT_RECEIVED]
+    headers = Headers(raw, immutable=True)
+    body: ReadableStream | None = None
+    if request.method == "HEAD" or answer.status_code in NULL_BODY_STATUSES:
+        await answer.aclose()
+    else:
+        body = _body(request, answer, headers)
+    reason = answer.extensions.get("reason_phrase", b"").decode("latin-1")
+    return Response(
+        body,
+        status=answer.status_code,
+        status_text=reason or None,
+        headers=headers,
+        url=request.url.partition("#")[0],
+        redirected=request.redirects > 0,
+        encode_body=request.encode_response_body,
+    )
+
+
+def _body(request: Request, answer: httpx.Response, headers: Headers) -> ReadableStream:
+    encoding = (headers.find("content-encoding") or "").strip().lower()
+    chunks = _chunks(answer, request.given_signal)
+    if request.encode_response_body == "automatic" and can_decode(encoding):
+        return ReadableStream.of_async_iterator(_closing(decoded(chunks, encoding), chunks))
+    length = headers.find("content-length")
+    known = length is not None and length.isascii() and length.isdigit()
+    return ReadableStream.of_async_iterator(chunks, length=int(length) if known and length is not None else None)
+
+
+async def _chunks(answer: httpx.Response, signal: AbortSignal | None) -> AsyncIterator[bytes]:
+    """Read the body as it comes; the connection goes back to the pool at its end."""
+    assert isinstance(answer.stream, httpx.AsyncByteStream)
+    iterator = answer.stream.__aiter__()
+    try:
+        while True:
+            chunk = await unless_aborted(signal, _next(iterator))
+            if chunk is None:
+                return
+            yield chunk
+    except httpx.HTTPError as error:
+        raise _failure(error) from error
+    finally:
+        await answer.stream.aclose()
+
+
+async def _next(iterator: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(iterator, None)
+
+
+async def _closing(chunks: AsyncIterator[bytes], source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Iterate chunks; close what they come from when they end or nobody wants more."""
+    try:
+        async for chunk in chunks:
+            yield chunk
+    finally:
+        await _aclose(chunks)
+        await _aclose(source)
+
+
+async def _aclose(iterator: AsyncIterator[bytes]) -> None:
+    aclose = getattr(iterator, "aclose", None)
+    if aclose is not None:
+        await aclose()
+
+
+def _failure(error: httpx.HTTPError) -> JsException:
+    """Return what a worker sees of a failure below HTTP."""
+    if isinstance(error, httpx.UnsupportedProtocol):
+        return type_error(f"Fetch API cannot load: {error.request.url}")
+    if isinstance(error, httpx.ConnectError) and "[Errno -" in str(error):
+        return JsException("Error", "internal error")  # the name does not resolve
+    lost = JsException("Error", _CONNECTION_LOST)
+    lost.retryable = True  # type: ignore[attr-defined]  # the platform's own field
+    return lost

@@ -18,6 +18,7 @@ from pyworkers.js.realm import current_realm
 from pyworkers.js.streams.byte_queue import ByteQueueSource
 from pyworkers.js.streams.controllers import ReadableByteStreamController, ReadableStreamDefaultController
 from pyworkers.js.streams.iterables import IterableSource
+from pyworkers.js.streams.pipe import pipe_through, pipe_to
 from pyworkers.js.streams.readers import (
     LOCKED,
     Chunks,
@@ -140,6 +141,16 @@ class ReadableStream(JsProxy):
         self.reader = self
         self.disturbed = True
         return JsArray(ReadableStream(source) for source in split(self.source))
+
+    @js_method
+    def pipeTo(self, destination: object = None, options: object = None) -> JsPromise:
+        """Write every chunk to ``destination``; options ``preventClose/Abort/Cancel`` and ``signal``."""
+        return pipe_to(self, destination, options)
+
+    @js_method
+    def pipeThrough(self, transform: object = None, options: object = None) -> ReadableStream:
+        """Pipe into ``transform.writable`` and return ``transform.readable``."""
+        return pipe_through(self, transform, options)
 
     @js_method
     def values(self, options: object = None) -> ReadableStreamAsyncIterator:

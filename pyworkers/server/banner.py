@@ -1,0 +1,106 @@
+"""What the server says when it starts: the workers, their bindings, and what stands behind each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyworkers.config.model import Project, WorkerConfig
+from pyworkers.errors import WorkerLoadError
+from pyworkers.runtime.stores import Stores
+from pyworkers.server.errors import describe_load_error
+from pyworkers.server.terminal import Style
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        binding: its name in ``env``.
+        kind: such as ``KV``.
+        target: what it is connected to.
+        is_wrong: whether it will not work.
+    """
+
+    binding: str
+    kind: str
+    target: str
+    is_wrong: bool = False
+
+
+def describe_project(
+    project: Project, stores: Stores, load_errors: Mapping[str, WorkerLoadError], style: Style
+) -> list[str]:
+    """Return the lines: each worker with its bindings, then warnings and what could not be loaded."""
+    tables = [(config, list(_rows(config, project, stores))) for config in project.workers]
+    rows = [row for _, table in tables for row in table]
+    widths = max((len(row.binding) for row in rows), default=0), max((len(row.kind) for row in rows), default=0)
+    lines: list[str] = []
+    for index, (config, table) in enumerate(tables):
+        lines.append(_title(config, project, style, is_primary=index == 0 and len(tables) > 1))
+        for row in table:
+            target = style(row.target, "yellow") if row.is_wrong else row.target
+            lines.append(f"  {row.binding:{widths[0]}}  {style(f'{row.kind:{widths[1]}}', 'dim')}  {target}".rstrip())
+    lines += [style(warning, "yellow") for warning in _warnings(project)]
+    lines += [style(describe_load_error(error).rstrip(), "red") for error in load_errors.values()]
+    return lines
+
+
+def _title(config: WorkerConfig, project: Project, style: Style, *, is_primary: bool) -> str:
+    place = _shown(config.main or config.config_path, project.root)
+    environment = f", environment {config.environment}" if config.environment else ""
+    answers = ", answers HTTP" if is_primary else ""
+    return f"{style(config.name, 'bold')}  {style(f'({place}{environment}{answers})', 'dim')}"
+
+
+def _shown(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _rows(config: WorkerConfig, project: Project, stores: Stores) -> Iterator[Row]:
+    for name in sorted(config.vars.keys() - config.secrets.keys()):
+        yield Row(name, "var", _value(config.vars[name]))
+    for name, secret in sorted(config.secrets.items()):
+        yield Row(name, "secret", f"from {secret.file.name}" if secret.file else "from the environment")
+    for kv in config.kv_namespaces:
+        yield Row(kv.binding, "KV", stores.describe("kv", kv))
+    for database in config.d1_databases:
+        yield Row(database.binding, "D1", stores.describe("d1", database))
+    for bucket in config.r2_buckets:
+        yield Row(bucket.binding, "R2", stores.describe("r2", bucket))
+    for dataset in config.analytics_engine_datasets:
+        yield Row(dataset.binding, "Analytics", stores.describe("analytics_engine", dataset))
+    if config.ai is not None:
+        yield Row(config.ai.binding, "AI", stores.describe("ai", config.ai))
+    yield from _services(config, project)
+    for other in config.other_bindings:
+        yield Row(other.binding, other.kind, other.note, is_wrong=True)
+
+
+def _services(config: WorkerConfig, project: Project) -> Iterator[Row]:
+    missing = {entry.binding: entry for entry in project.missing if entry.worker == config.name}
+    for service in config.services:
+        name = project.aliases.get(service.service, service.service)
+        entrypoint = f"#{service.entrypoint}" if service.entrypoint else ""
+        entry = missing.get(service.binding)
+        if entry is None:
+            yield Row(service.binding, "service", f"{name}{entrypoint}")
+            continue
+        near = f"; did you mean {entry.nearest}?" if entry.nearest else ""
+        yield Row(service.binding, "service", f"{name} is not there: calls answer 503{near}", is_wrong=True)
+
+
+def _value(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _warnings(project: Project) -> Iterator[str]:
+    yield from project.warnings
+    for config in project.workers:
+        for warning in config.warnings:
+            yield f"{config.name}: {warning}"
+        for key in config.no_effect:
+            yield f"{config.name}: {key}"

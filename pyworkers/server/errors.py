@@ -1,0 +1,102 @@
+"""What a client gets when no response came out of a worker.
+
+A browser gets a page, everything else text: the traceback with the worker's own frames.
+"""
+
+from __future__ import annotations
+
+import traceback
+from html import escape
+from typing import Final
+
+from pyworkers.errors import PyworkersError, WorkerLoadError
+from pyworkers.js.values import JsException
+from pyworkers.runtime.failures import format_traceback, worker_frames
+
+TEXT: Final = b"text/plain;charset=UTF-8"
+HTML: Final = b"text/html;charset=utf-8"
+TITLE: Final = "An error has occurred"
+
+
+def describe_failure(error: BaseException, *, full: bool = False) -> str:
+    """Return what escaped a worker as text: a JavaScript error as the runtime prints it, a Python one's traceback.
+
+    Args:
+        full: show every frame, ours too.
+    """
+    if full:
+        return "".join(traceback.format_exception(error))
+    if isinstance(error, WorkerLoadError):
+        return describe_load_error(error)
+    if isinstance(error, JsException):
+        frames = reversed(worker_frames(error))
+        stack = "".join(f"\n    at {frame.name} ({frame.filename}:{frame.lineno})" for frame in frames)
+        # The runtime reports a PythonError by its message, which is a traceback already.
+        head = error.message.rstrip() if error.name == "PythonError" else f"{error.name}: {error.message}"
+        return f"{head}{stack}\n"
+    if isinstance(error, PyworkersError):
+        return f"{type(error).__name__}: {error.message}\n" + (f"{error.hint}\n" if error.hint else "")
+    return format_traceback(error)
+
+
+def describe_load_error(error: WorkerLoadError) -> str:
+    """Return why a worker's code is not loaded: message, file and line, the line's text, what to do."""
+    place = f'  File "{error.file}", line {error.line}\n' if error.file and error.line else ""
+    if place and error.file is not None and error.line is not None:
+        place += _source_line(str(error.file), error.line)
+    hint = f"{error.hint}\n" if error.hint else ""
+    return f"{error.worker} could not be loaded\n{place}{error.message}\n{hint}"
+
+
+def error_body(error: BaseException, accept: bytes, *, full: bool = False) -> tuple[bytes, bytes]:
+    """Return content type and body of the answer to a request that failed.
+
+    Args:
+        accept: the request's Accept header.
+    """
+    text = describe_failure(error, full=full)
+    if b"text/html" not in accept:
+        return TEXT, text.encode(errors="replace")
+    head, detail = _split(error, text)
+    return HTML, _PAGE.format(title=TITLE, head=escape(head), detail=escape(detail)).encode(errors="replace")
+
+
+def _split(error: BaseException, text: str) -> tuple[str, str]:
+    if isinstance(error, WorkerLoadError):
+        return f"{error.worker} could not be loaded", text
+    if isinstance(error, JsException):
+        return text.split("\n", 1)[0], text
+    return text.rstrip().rsplit("\n", 1)[-1], text
+
+
+def _source_line(file: str, line: int) -> str:
+    import linecache
+
+    linecache.checkcache(file)
+    text = linecache.getline(file, line).strip()
+    return f"    {text}\n" if text else ""
+
+
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; --accent: #c62828; --panel: #f5f5f4; --line: #d6d3d1; }}
+@media (prefers-color-scheme: dark) {{ :root {{ --accent: #ff8a80; --panel: #1f1f1f; --line: #444; }} }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 3rem auto; padding: 0 1.25rem; }}
+p {{ margin: 0; color: GrayText; }}
+h1 {{ font-size: 1.25rem; color: var(--accent); overflow-wrap: anywhere; margin: .25rem 0 1.25rem; }}
+pre {{ font: 13px/1.6 ui-monospace, monospace; background: var(--panel); border: 1px solid var(--line);
+      border-radius: 6px; padding: 1rem; overflow-x: auto; }}
+</style>
+</head>
+<body>
+<p>{title}</p>
+<h1>{head}</h1>
+<pre>{detail}</pre>
+</body>
+</html>
+"""

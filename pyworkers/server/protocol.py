@@ -1,0 +1,95 @@
+"""uvicorn's HTTP/1.1 protocol, with what the real runtime answers where uvicorn's answer differs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+from urllib.parse import quote_from_bytes
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEADER_BYTES: Final = 128 * 1024
+_METHOD: Final = re.compile(rb"([A-Za-z]+) ")
+_SAFE: Final = "".join(map(chr, range(0x21, 0x7F)))
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """HTTP/1.1 on one connection.
+
+    A request whose headers exceed 128 KB is answered 431 before they are kept in memory; a method that does not exist
+    gets 501; a path may hold raw bytes beyond ASCII.
+
+    Source: recorded, contracts/http, http.req.methods and http.req.get;
+    developers.cloudflare.com/workers/platform/limits (checked 2026-11-23)
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._in_headers = True
+        self._header_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what arrived."""
+        if not self._in_headers:
+            super().data_received(data)
+            return
+        if not self._header_bytes and (method := _METHOD.match(data)) and not _is_method(method[1]):
+            self._refuse(501, b"Not Implemented", b"ERROR: Unrecognized request method.")
+            return
+        super().data_received(data)
+        if self._in_headers:
+            self._header_bytes += len(data)
+            if self._header_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
+                self._refuse(431, b"Request Header Fields Too Large", b"ERROR: Request headers too large.")
+
+    def on_url(self, url: bytes) -> None:
+        """Take the request's target; bytes beyond ASCII are percent-encoded as a URL parser would."""
+        super().on_url(url if url.isascii() else quote_from_bytes(url, _SAFE).encode())
+
+    def on_headers_complete(self) -> None:
+        """Start the request."""
+        self._in_headers = False
+        self._header_bytes = 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note that headers follow."""
+        self._in_headers = True
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection to the WebSocket protocol, which is imported by the first that needs it."""
+        if self.ws_protocol_class is None:
+            from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+            self.ws_protocol_class = WebSocketsSansIOProtocol
+        super().handle_websocket_upgrade()
+
+    def _should_upgrade_to_ws(self) -> bool:
+        return True
+
+    def _refuse(self, status: int, reason: bytes, text: bytes) -> None:
+        self.transport.write(
+            b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %d\r\nContent-Type: text/plain\r\n\r\n%s"
+            % (status, reason, len(text), text)
+        )
+        self.transport.close()
+
+
+_known_methods: dict[bytes, bool] = {}
+
+
+def _is_method(method: bytes) -> bool:
+    """Ask the parser; it knows what HTTP registers, in capitals."""
+    if method not in _known_methods:
+        if len(_known_methods) > 1000:
+            return False
+        try:
+            httptools.HttpRequestParser(None).feed_data(method + b" / HTTP/1.1\r\n\r\n")
+            _known_methods[method] = True
+        except httptools.HttpParserUpgrade:
+            _known_methods[method] = method != b"CONNECT"
+        except httptools.HttpParserError:
+            _known_methods[method] = False
+    return _known_methods[method]

@@ -86,14 +86,18 @@ class Isolate:
         entrypoint: str | None = None,
         props: JsObject | None = None,
         caller: Event | None = None,
+        event: Event | None = None,
     ) -> Response:
         """Handle an HTTP request with the default entrypoint or a named one.
+
+        Args:
+            event: as `open_event` returns it, for who wants to see what the event touched.
 
         Raises:
             JsException: TypeError, when the handler returned something else than a Response.
             Exception: whatever escaped the handler.
         """
-        event = self._event("fetch", props, caller)
+        event = event or self._event("fetch", props, caller)
         return await self._run(event, self._fetch(event, request, entrypoint))
 
     async def call(
@@ -109,10 +113,16 @@ class Isolate:
         event = self._event("rpc", props, caller)
         return await self._run(event, self._call(event, method, args, entrypoint))
 
-    async def trigger(self, kind: str, payload: Any, *, caller: Event | None = None) -> Any:
+    async def trigger(
+        self, kind: str, payload: Any, *, caller: Event | None = None, event: Event | None = None
+    ) -> Any:
         """Deliver an event other than HTTP (``scheduled``, ``queue``, ``email``, ``tail``, ``trace``, ``test``)."""
-        event = self._event(kind, None, caller)
+        event = event or self._event(kind, None, caller)
         return await self._run(event, self._trigger(event, kind, payload))
+
+    def open_event(self, kind: str) -> Event:
+        """Return a new event from outside, to be handed to `fetch` or `trigger`."""
+        return self._event(kind, None, None)
 
     def has_handler(self, kind: str) -> bool:
         """Tell whether the worker handles this kind of event."""

@@ -102,6 +102,7 @@ def _outgoing(request: Request) -> httpx.Request:
         return httpx.Request(request.method, url, headers=headers)
     if isinstance(body, bytes):
         return httpx.Request(request.method, url, headers=headers, content=body)
+    headers.insert(0, (b"host", httpx.URL(url).netloc))  # the library adds one only where it encodes the body
     headers.append((b"transfer-encoding", b"chunked") if length is None else (b"content-length", b"%d" % length))
     return httpx.Request(request.method, url, headers=headers, stream=_Upload(body))
 
@@ -127,7 +128,7 @@ async def _incoming(request: Request, answer: httpx.Response) -> Response:
     headers = Headers(raw, immutable=True)
     body: ReadableStream | None = None
     if request.method == "HEAD" or answer.status_code in NULL_BODY_STATUSES:
-        await answer.aclose()
+        await answer.aread()  # there is nothing to read; the connection is free again
     else:
         body = _body(request, answer, headers)
     reason = answer.extensions.get("reason_phrase", b"").decode("latin-1")
@@ -192,8 +193,9 @@ def _failure(error: httpx.HTTPError) -> JsException:
     """Return what a worker sees of a failure below HTTP."""
     if isinstance(error, httpx.UnsupportedProtocol):
         return type_error(f"Fetch API cannot load: {error.request.url}")
-    if isinstance(error, httpx.ConnectError) and "[Errno -" in str(error):
-        return JsException("Error", "internal error")  # the name does not resolve
+    is_unresolved = isinstance(error, httpx.ConnectError) and "[Errno -" in str(error)
+    if is_unresolved or isinstance(error, httpx.LocalProtocolError):
+        return JsException("Error", "internal error")  # no such host, or headers that HTTP/1.1 cannot carry
     lost = JsException("Error", _CONNECTION_LOST)
     lost.retryable = True  # type: ignore[attr-defined]  # the platform's own field
     return lost

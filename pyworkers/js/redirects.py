@@ -46,4 +46,5 @@ async def follow_redirects(request: Request, send: Callable[[Request], Awaitable
 async def _discard_body(response: Response) -> None:
     body = response.body_source
     if body is not None and not isinstance(body, bytes):
-        await body.chunks().aclose()
+        async for _chunk in body.chunks():
+            pass  # read to the end, so that the connection can be used again

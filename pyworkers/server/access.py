@@ -1,7 +1,8 @@
 """One line a request, and what its handler printed under it.
 
-``print`` and ``console.*`` of a running event are kept until its line is written; once a response streams, or has been
-sent, they are written as they come. While a debugger runs, output goes straight to the terminal.
+``print`` and ``console.*`` of a running event are kept until its line is written. A request that takes long is
+announced, and what it prints from then on is written as it comes, as is what ``waitUntil`` prints after the response.
+While a debugger runs, output goes straight to the terminal.
 """
 
 from __future__ import annotations
@@ -96,8 +97,14 @@ class AccessLog:
         elif error:
             self._output.line(f"{method} {target}\n{self._error(error)}", "error")
 
-    def streaming(self, prints: Prints) -> None:
-        """A response begins to stream: write what was printed so far, and the rest as it comes."""
+    def running(self, method: str, target: str, prints: Prints) -> None:
+        """A request takes long: say so, with what it printed so far; the rest is written as it comes."""
+        if self._shown and not prints.live:
+            self._output.line(f"{method} {target} {self._style('still running', 'dim')}")
+        self.release(prints)
+
+    def release(self, prints: Prints) -> None:
+        """Write what was printed so far, and the rest as it comes."""
         for line in prints.release():
             self.printed(line)
 
@@ -206,7 +213,7 @@ class Capture:
         event = current_event()
         if event is not None and isinstance(event.prints, Prints):
             event.prints.direct = True
-            self._log.streaming(event.prints)
+            self._log.release(event.prints)
         self._output.flush()
         return sys.__breakpointhook__(*args, **kwargs)  # noqa: T100  # the worker's own breakpoint()
 

@@ -8,19 +8,22 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from time import perf_counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pyworkers.runtime.events import EVENT, Event
-from pyworkers.runtime.isolate import Isolate
 from pyworkers.runtime.limits import CpuLimitExceeded
-from pyworkers.runtime.runtime import Runtime
 from pyworkers.server.access import GONE, AccessLog, Prints
 from pyworkers.server.control import Control
 from pyworkers.server.egress import StreamFailed, send_bytes, send_response
 from pyworkers.server.errors import TEXT, describe_failure, error_body
 from pyworkers.server.ingress import Inbox, Receive, Scope, Send, make_request
 
+if TYPE_CHECKING:
+    from pyworkers.runtime.isolate import Isolate
+    from pyworkers.runtime.runtime import Runtime
+
 _UNAVAILABLE: Final = 503
+_LONG_S: Final = 1.0
 
 
 class App:
@@ -62,7 +65,7 @@ class App:
             event = exchange.open(isolate)
             inbox.on_gone = partial(_cancel, asyncio.current_task())
             # Runs only if the handler gives the loop a turn: an answer made at once costs no task.
-            watch = asyncio.get_running_loop().call_soon(inbox.watch)
+            watch = asyncio.get_running_loop().call_soon(exchange.suspended, inbox)
             response = await isolate.fetch(request, event=event)
             exchange.status = response.status
             await send_response(response, scope, send, on_stream=exchange.on_stream)
@@ -81,7 +84,7 @@ class App:
 class Exchange:
     """One request and its answer, as far as the log and the failures go."""
 
-    __slots__ = ("_error", "_event", "_full", "_isolate", "_log", "_prints", "_scope", "_send", "_started_s", "status")
+    __slots__ = ("_error", "_event", "_full", "_log", "_prints", "_scope", "_send", "_started_s", "_timer", "status")
 
     def __init__(self, scope: Scope, send: Send, log: AccessLog, *, full_tracebacks: bool) -> None:
         self._started_s = perf_counter()
@@ -91,7 +94,7 @@ class Exchange:
         self._full = full_tracebacks
         self._prints: Prints = log.prints()
         self._event: Event | None = None
-        self._isolate: Isolate | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._error = ""
         self.status = 0
 
@@ -99,13 +102,17 @@ class Exchange:
         """Return the event that handles the request; its prints are kept here."""
         event = self._event = isolate.open_event("fetch")
         event.prints = self._prints
-        self._isolate = isolate
         return event
 
+    def suspended(self, inbox: Inbox) -> None:
+        """The answer was not made at once: from now on the client may leave, and whoever watches may wonder."""
+        inbox.watch()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(_LONG_S, self._log.running, self._scope["method"], self._target(), self._prints)
+
     def on_stream(self) -> None:
-        """The response is a stream, which runs as part of its event, and prints as it goes."""
+        """The response is a stream, which runs as part of its event."""
         EVENT.set(self._event)
-        self._log.streaming(self._prints)
 
     async def cancelled(self, *, is_gone: bool) -> None:
         """The client has gone, or the server stops."""
@@ -130,18 +137,22 @@ class Exchange:
 
     def finish(self) -> None:
         """Write the access line."""
-        scope = self._scope
-        query = scope["query_string"]
-        target = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
+        if self._timer is not None:
+            self._timer.cancel()
         self._log.request(
-            scope["method"],
-            target.decode("latin-1"),
+            self._scope["method"],
+            self._target(),
             self.status,
             started_s=self._started_s,
             bindings=self._event.bindings if self._event is not None else {},
             prints=self._prints,
             error=self._error,
         )
+
+    def _target(self) -> str:
+        query = self._scope["query_string"]
+        path = self._scope["raw_path"]
+        return (path + b"?" + query if query else path).decode("latin-1")  # type: ignore[no-any-return]  # ASGI's shapes
 
 
 def _cancel(task: asyncio.Task[Any] | None) -> None:

@@ -13,16 +13,18 @@ import ipaddress
 import json
 from collections.abc import Awaitable, Callable
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlsplit
 
-from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.triggers import ScheduledController
 from pyworkers.server.access import AccessLog
 from pyworkers.server.egress import send_bytes
 from pyworkers.server.errors import TEXT, describe_failure
 from pyworkers.server.ingress import Receive, Scope, Send
 from pyworkers.server.metrics import CONTENT_TYPE, render_metrics, resident_bytes
+
+if TYPE_CHECKING:
+    from pyworkers.runtime.runtime import Runtime
 
 JSON: Final = b"application/json"
 _SCHEDULED: Final = ("/cdn-cgi/handler/scheduled", "/cdn-cgi/local/scheduled", "/cdn-cgi/mf/scheduled")

@@ -145,3 +145,4 @@ class Listener:
         for connection in list(self._state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
+        await asyncio.sleep(0)  # a transport lets go of its socket in the next turn

@@ -11,7 +11,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEADER_BYTES: Final = 128 * 1024
 _METHOD: Final = re.compile(rb"([A-Za-z]+) ")
-_SAFE: Final = "".join(map(chr, range(0x21, 0x7F)))
+_SAFE: Final = "".join(map(chr, range(0x20, 0x7F)))
+_LINGER_S: Final = 2.0
+_LINGER_BYTES: Final = 64 * 1024 * 1024
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -28,24 +30,27 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._in_headers = True
         self._header_bytes = 0
+        self._refused_bytes: int | None = None
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
         if not self._in_headers:
             super().data_received(data)
             return
-        if not self._header_bytes and (method := _METHOD.match(data)) and not _is_method(method[1]):
-            self._refuse(501, b"Not Implemented", b"ERROR: Unrecognized request method.")
+        if self._refused_bytes is not None:
+            self._discard(data)
             return
+        if not self._header_bytes:
+            if (method := _METHOD.match(data)) and not _is_method(method[1]):
+                self._refuse(501, b"Not Implemented", b"ERROR: Unrecognized request method.")
+                return
+            if not data.isascii():
+                data = _quote_target(data)
         super().data_received(data)
-        if self._in_headers:
+        if self._in_headers and self.parser is not None:
             self._header_bytes += len(data)
             if self._header_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
                 self._refuse(431, b"Request Header Fields Too Large", b"ERROR: Request headers too large.")
-
-    def on_url(self, url: bytes) -> None:
-        """Take the request's target; bytes beyond ASCII are percent-encoded as a URL parser would."""
-        super().on_url(url if url.isascii() else quote_from_bytes(url, _SAFE).encode())
 
     def on_headers_complete(self) -> None:
         """Start the request."""
@@ -70,11 +75,28 @@ class HttpProtocol(HttpToolsProtocol):
         return True
 
     def _refuse(self, status: int, reason: bytes, text: bytes) -> None:
+        """Answer, and go on reading for a moment: closing at once would reset the connection and lose the answer."""
         self.transport.write(
             b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %d\r\nContent-Type: text/plain\r\n\r\n%s"
             % (status, reason, len(text), text)
         )
-        self.transport.close()
+        self._refused_bytes = 0
+        self.transport.write_eof()
+        self.loop.call_later(_LINGER_S, self.transport.close)
+
+    def _discard(self, data: bytes) -> None:
+        assert self._refused_bytes is not None
+        self._refused_bytes += len(data)
+        if self._refused_bytes > _LINGER_BYTES:
+            self.transport.abort()
+
+
+def _quote_target(data: bytes) -> bytes:
+    """Percent-encode what is not ASCII in the request line, as a URL parser would; the parser takes ASCII only."""
+    line, separator, rest = data.partition(b"\r\n")
+    if line.isascii():
+        return data
+    return quote_from_bytes(line, _SAFE).encode() + separator + rest
 
 
 _known_methods: dict[bytes, bool] = {}

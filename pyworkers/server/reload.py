@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pyworkers.config.model import Project, WorkerConfig
 from pyworkers.errors import PyworkersError, WorkerLoadError
-from pyworkers.runtime.runtime import Runtime
 from pyworkers.server.errors import describe_load_error
 from pyworkers.server.terminal import Output
+
+if TYPE_CHECKING:
+    from pyworkers.runtime.runtime import Runtime
 
 IGNORED_FOLDERS: Final = frozenset(
     {"__pycache__", "build", "dist", "node_modules", "python_modules", "venv"}  # and those that start with a dot

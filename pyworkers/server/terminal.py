@@ -16,6 +16,7 @@ from typing import Final, TextIO
 
 MAX_BACKLOG_CHARS: Final = 4_000_000
 _CHUNK_BYTES: Final = 4096  # a pipe that polls as writable takes this much without blocking
+_GATHER_S: Final = 0.01
 _RETRY_S: Final = 0.05
 
 LEVELS: Final[Mapping[str, int]] = {"none": -1, "error": 0, "warn": 1, "info": 2, "log": 3, "debug": 4}
@@ -135,9 +136,9 @@ class Output:
         self._rest = b""
 
     def _schedule(self) -> None:
-        # Everything that is written in one turn of the loop leaves in one system call.
+        # What is written within a moment leaves in one system call; one a line would be a third of a small request.
         if self._timer is None and self._loop is not None:
-            self._timer = self._loop.call_soon(self._drain)
+            self._timer = self._loop.call_later(_GATHER_S, self._drain)
 
     def _drain(self) -> None:
         self._timer = None

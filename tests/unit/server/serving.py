@@ -1,0 +1,137 @@
+"""A real server on a free port, with a Python function in the worker's place, and a client of raw bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import uvloop
+
+from pyworkers.clock import ManualClock
+from pyworkers.js.request import Request
+from pyworkers.js.response import Response
+from pyworkers.runtime.events import Event
+from pyworkers.runtime.metrics import Metrics
+from pyworkers.server.access import AccessLog, Capture
+from pyworkers.server.app import App
+from pyworkers.server.control import Control
+from pyworkers.server.listener import Listener, bind
+from pyworkers.server.terminal import Output, Style
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class FakeIsolate:
+    """Hands requests to a function, as part of an event."""
+
+    name = "main"
+
+    def __init__(self, handler: Handler) -> None:
+        self.handler = handler
+        self.scheduled: list[tuple[str, int]] = []
+
+    def open_event(self, kind: str) -> Event:
+        return Event(self, kind)  # type: ignore[arg-type]  # a fake
+
+    async def fetch(self, request: Request, *, event: Event) -> Response:
+        from pyworkers.runtime.events import EVENT
+
+        token = EVENT.set(event)
+        try:
+            return await self.handler(request)
+        finally:
+            EVENT.reset(token)
+
+    async def trigger(self, kind: str, payload: Any, *, event: Event) -> None:
+        assert kind == event.kind == "scheduled"
+        self.scheduled.append((payload.cron, payload.scheduledTime))
+        if payload.cron == "throw":
+            raise ValueError("cron boom")
+
+
+@dataclass
+class Served:
+    """A running server.
+
+    Attributes:
+        lines: what it has written.
+    """
+
+    port: int
+    isolate: FakeIsolate
+    stream: io.StringIO
+    metrics: Metrics = field(default_factory=Metrics)
+
+    @property
+    def text(self) -> str:
+        return self.stream.getvalue()
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def raw(self, data: bytes) -> bytes:
+        """Send bytes, and return what comes until the server closes."""
+        reader, writer = await self.connect()
+        try:
+            writer.write(data)
+            return await reader.read()
+        finally:
+            await leave(writer)
+
+    async def request(self, method: str, path: str, *headers: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
+        """Return status, headers in lower case and the body as it was sent."""
+        lines = [f"{method} {path} HTTP/1.1", "Connection: close", *headers]
+        if not any(line.lower().startswith("host:") for line in headers):
+            lines.append("Host: test.local")
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        return parse(await self.raw("\r\n".join(lines).encode() + b"\r\n\r\n" + body))
+
+
+async def leave(writer: asyncio.StreamWriter) -> None:
+    """Close a client's connection."""
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+def parse(answer: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Split an answer into status, headers and body."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    first, *rest = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in rest)}
+    return int(first.split(" ")[1]), headers, body
+
+
+@asynccontextmanager
+async def serving(handler: Handler, *, hosts: tuple[str, ...] = (), level: str = "log") -> AsyncIterator[Served]:
+    """Serve a function."""
+    sockets, port = bind("127.0.0.1", 0)
+    isolate = FakeIsolate(handler)
+    stream = io.StringIO()
+    output = Output(stream, level=level, style=Style(enabled=False))
+    log = AccessLog(output, several=False)
+    served = Served(port, isolate, stream)
+    runtime: Any = SimpleNamespace(
+        primary=isolate, isolates={"main": isolate}, metrics=served.metrics, clock=ManualClock(), load_errors={}
+    )
+    with Capture(output, log):
+        listener = Listener(App(runtime, log, Control(runtime, log, hosts=hosts)), sockets)
+        await listener.start()
+        try:
+            yield served
+        finally:
+            await listener.stop(0.2)
+            output.close()
+
+
+def run(main: Awaitable[None]) -> None:
+    """Run a test's coroutine on the loop that the server uses."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)  # type: ignore[arg-type]  # an awaitable that is a coroutine

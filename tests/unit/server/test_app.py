@@ -1,0 +1,502 @@
+"""What a client sees of a worker's answers, over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+
+import pytest
+from serving import leave, run, serving
+
+from pyworkers.js.headers import Headers
+from pyworkers.js.request import Request
+from pyworkers.js.response import Response
+from pyworkers.js.streams.readable import ReadableStream
+from pyworkers.js.values import JsException, JsObject
+from pyworkers.runtime.limits import MESSAGE, CpuLimitExceeded
+
+TEXT = "text/plain;charset=UTF-8"
+
+
+async def hello(_request: Request) -> Response:
+    return Response.js_new("hello")
+
+
+def answer(**fields: object) -> Response:
+    body = fields.pop("body", None)
+    return Response.js_new(body, JsObject(fields))
+
+
+async def describe(request: Request) -> Response:
+    """What the worker sees of its request."""
+    lines = [request.method, request.url, *(f"{name}: {value}" for name, value in request.headers)]
+    if request.has_body:
+        lines.append(await request.text())
+    return Response.js_new("\n".join(lines))
+
+
+def test_a_text_answer_has_its_length_and_type() -> None:
+    async def main() -> None:
+        async with serving(hello) as served:
+            status, headers, body = await served.request("GET", "/x?y=1")
+        assert (status, body) == (200, b"hello")
+        assert headers == {"content-length": "5", "content-type": TEXT, "connection": "close"}
+
+    run(main())
+
+
+def test_head_has_the_headers_and_no_body() -> None:
+    async def main() -> None:
+        async with serving(hello) as served:
+            assert await served.request("HEAD", "/") == (200, {"content-type": TEXT, "connection": "close"}, b"")
+
+    run(main())
+
+
+def test_head_keeps_the_length_that_the_worker_gave() -> None:
+    async def handler(_request: Request) -> Response:
+        return answer(headers=JsObject({"content-length": "42"}))
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            assert (await served.request("HEAD", "/"))[1]["content-length"] == "42"
+            assert (await served.request("GET", "/"))[1]["content-length"] == "0"
+
+    run(main())
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_null_body_status_has_no_length(status: int) -> None:
+    async def handler(_request: Request) -> Response:
+        return answer(status=status)
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            assert await served.request("GET", "/") == (status, {"connection": "close"}, b"")
+
+    run(main())
+
+
+def test_set_cookie_headers_stay_apart() -> None:
+    async def handler(_request: Request) -> Response:
+        headers = Headers()
+        headers.append("Set-Cookie", "a=1")
+        headers.append("Set-Cookie", "b=2")
+        return answer(body="x", headers=headers)
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            reply = await served.raw(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        assert [line for line in reply.split(b"\r\n") if line.startswith(b"set-cookie")] == [
+            b"set-cookie: a=1",
+            b"set-cookie: b=2",
+        ]
+
+    run(main())
+
+
+def test_a_stream_of_unknown_length_is_chunked() -> None:
+    async def handler(_request: Request) -> Response:
+        async def chunks():  # type: ignore[no-untyped-def]
+            yield b"ab"
+            yield b""
+            yield b"cd"
+
+        return Response(ReadableStream.of_async_iterator(chunks()))
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            _, headers, body = await served.request("GET", "/")
+        assert headers["transfer-encoding"] == "chunked"
+        assert body == b"2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n"
+
+    run(main())
+
+
+def test_a_stream_of_known_length_is_not_chunked() -> None:
+    async def handler(_request: Request) -> Response:
+        async def chunks():  # type: ignore[no-untyped-def]
+            yield b"ab"
+            yield b"cd"
+
+        return Response(ReadableStream.of_async_iterator(chunks(), length=4))
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            _, headers, body = await served.request("GET", "/")
+        assert (headers["content-length"], body) == ("4", b"abcd")
+
+    run(main())
+
+
+def test_a_stream_that_fails_at_once_is_an_empty_body() -> None:
+    async def handler(_request: Request) -> Response:
+        async def chunks():  # type: ignore[no-untyped-def]
+            raise ValueError("stream boom")
+            yield b""
+
+        return Response(ReadableStream.of_async_iterator(chunks()))
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            status, _, body = await served.request("GET", "/")
+        assert (status, body) == (200, b"0\r\n\r\n")
+        assert "ValueError: stream boom" in served.text
+
+    run(main())
+
+
+def test_a_stream_that_fails_later_cuts_the_connection() -> None:
+    async def handler(_request: Request) -> Response:
+        async def chunks():  # type: ignore[no-untyped-def]
+            yield b"ab"
+            raise ValueError("stream boom")
+
+        return Response(ReadableStream.of_async_iterator(chunks()))
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            _, _, body = await served.request("GET", "/")
+        assert body == b"2\r\nab\r\n"
+        assert "ValueError: stream boom" in served.text
+
+    run(main())
+
+
+def test_a_body_that_was_read_is_a_worker_error() -> None:
+    async def handler(_request: Request) -> Response:
+        response = Response.js_new("x")
+        await response.text()
+        return response
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            status, _, body = await served.request("GET", "/")
+        assert status == 500
+        assert body.startswith(b"TypeError: Body has already been used.")
+
+    run(main())
+
+
+def test_an_exception_is_a_500_with_the_traceback() -> None:
+    async def handler(_request: Request) -> Response:
+        raise ValueError("worker boom <b>&")
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            status, headers, body = await served.request("GET", "/")
+            page = await served.request("GET", "/", "Accept: text/html,*/*")
+        assert (status, headers["content-type"]) == (500, TEXT)
+        assert body.startswith(b"Traceback (most recent call last):\n")
+        assert body.endswith(b"ValueError: worker boom <b>&\n")
+        assert page[1]["content-type"] == "text/html;charset=utf-8"
+        assert b"<title>An error has occurred</title>" in page[2]
+        assert b"<h1>ValueError: worker boom &lt;b&gt;&amp;</h1>" in page[2]
+
+    run(main())
+
+
+def test_a_javascript_error_is_shown_by_name_and_message() -> None:
+    async def handler(_request: Request) -> Response:
+        raise JsException("TypeError", "Incorrect type for Promise: the Promise did not resolve to 'Response'.")
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            _, _, body = await served.request("GET", "/")
+        first = body.split(b"\n")[0].decode()
+        assert first == "TypeError: Incorrect type for Promise: the Promise did not resolve to 'Response'."
+
+    run(main())
+
+
+def test_a_handler_that_overran_its_time_is_error_1102() -> None:
+    async def handler(_request: Request) -> Response:
+        raise CpuLimitExceeded(MESSAGE)
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            status, _, body = await served.request("GET", "/")
+        assert (status, body) == (503, b"error code: 1102\nWorker exceeded CPU time limit.\n")
+
+    run(main())
+
+
+def test_what_the_worker_sees_of_a_request() -> None:
+    async def main() -> None:
+        async with serving(describe) as served:
+            _, _, body = await served.request("GET", "/a%20b/ü?x=1#frag", "Accept-Encoding: zstd", "TE: trailers")
+        assert body.decode().split("\n") == [
+            "GET",
+            "http://test.local/a%20b/%C3%BC?x=1",
+            "accept-encoding: br, gzip",
+            "cf-connecting-ip: 127.0.0.1",
+            "host: test.local",
+        ]
+
+    run(main())
+
+
+def test_a_client_may_set_its_own_cf_headers() -> None:
+    async def main() -> None:
+        async with serving(describe) as served:
+            _, _, body = await served.request("GET", "/", "CF-Connecting-IP: 1.2.3.4", "CF-Ray: abc")
+        assert "cf-connecting-ip: 1.2.3.4\ncf-ray: abc" in body.decode()
+
+    run(main())
+
+
+def test_a_post_without_a_body_has_an_empty_one() -> None:
+    async def main() -> None:
+        async with serving(describe) as served:
+            _, _, body = await served.request("POST", "/")
+        assert body.decode().split("\n")[2:] == [
+            "accept-encoding: br, gzip",
+            "cf-connecting-ip: 127.0.0.1",
+            "content-length: 0",
+            "host: test.local",
+            "",
+        ]
+
+    run(main())
+
+
+def test_a_chunked_request_arrives_whole() -> None:
+    async def main() -> None:
+        async with serving(describe) as served:
+            reply = await served.raw(
+                b"POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+                b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
+            )
+        assert reply.endswith(b"\nhello world")
+
+    run(main())
+
+
+def test_a_large_request_body_is_streamed() -> None:
+    sizes: list[int] = []
+
+    async def handler(request: Request) -> Response:
+        body = request.take_body()
+        assert isinstance(body, ReadableStream)
+        async for chunk in body.chunks():
+            sizes.append(len(chunk))
+        return Response.js_new(str(sum(sizes)))
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            _, _, body = await served.request("POST", "/", body=b"x" * 3_000_000)
+        assert body == b"3000000"
+        assert max(sizes) < 1_000_000
+
+    run(main())
+
+
+def test_an_answer_may_come_before_the_body_was_read() -> None:
+    async def main() -> None:
+        async with serving(hello) as served:
+            reader, writer = await served.connect()
+            writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n" + b"y" * 300_000)
+            writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            for _ in range(2):
+                assert b" 200 OK" in await reader.readline()
+                assert (await reader.readuntil(b"hello")).endswith(b"\r\n\r\nhello")
+            await leave(writer)
+
+    run(main())
+
+
+def test_expect_continue_is_answered_when_the_worker_reads() -> None:
+    async def main() -> None:
+        async with serving(describe) as served:
+            reader, writer = await served.connect()
+            writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(b"ok")
+            assert b" 200 OK" in await reader.readline()
+            await leave(writer)
+
+    run(main())
+
+
+def test_pipelined_requests_are_answered_in_order() -> None:
+    async def handler(request: Request) -> Response:
+        return Response.js_new(request.url[-1])
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            first = b"GET /1 HTTP/1.1\r\nHost: h\r\n\r\n"
+            reply = await served.raw(first + b"GET /2 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        assert reply.index(b"\r\n\r\n1") < reply.index(b"\r\n\r\n2")
+
+    run(main())
+
+
+def test_a_worker_that_says_gzip_is_compressed_for() -> None:
+    async def handler(_request: Request) -> Response:
+        return answer(body="hello hello", headers=JsObject({"content-encoding": "gzip"}))
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            _, headers, body = await served.request("GET", "/", "Accept-Encoding: gzip")
+            plain = await served.request("GET", "/", "Accept-Encoding: identity")
+        size, _, rest = body.partition(b"\r\n")
+        packed = rest[: int(size, 16)]
+        second = rest[int(size, 16) + 2 :].partition(b"\r\n")
+        assert headers["content-encoding"] == "gzip"
+        assert gzip.decompress(packed + second[2][: int(second[0], 16)]) == b"hello hello"
+        assert (plain[1].get("content-encoding"), plain[2]) == (None, b"hello hello")
+
+    run(main())
+
+
+@pytest.mark.parametrize("method", ["FOO", "get", "CONNECT"])
+def test_a_method_that_does_not_exist_is_501(method: str) -> None:
+    async def main() -> None:
+        async with serving(hello) as served:
+            status, headers, body = await served.request(method, "/")
+        assert (status, body) == (501, b"ERROR: Unrecognized request method.")
+        assert headers["connection"] == "close"
+
+    run(main())
+
+
+def test_a_10_mb_header_is_431_and_the_server_lives_on() -> None:
+    async def main() -> None:
+        async with serving(hello) as served:
+            reply = await served.raw(b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 10_000_000)
+            assert reply.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+            assert (await served.request("GET", "/"))[2] == b"hello"
+
+    run(main())
+
+
+def test_bytes_that_are_no_http_are_400() -> None:
+    async def main() -> None:
+        async with serving(hello) as served:
+            assert (await served.raw(b"\x16\x03\x01\x02\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
+            assert (await served.request("GET", "/"))[2] == b"hello"
+
+    run(main())
+
+
+def test_a_client_that_leaves_ends_its_handler() -> None:
+    ended = asyncio.Event()
+    started = asyncio.Event()
+
+    async def handler(_request: Request) -> Response:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        raise AssertionError
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            _, writer = await served.connect()
+            writer.write(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+            await started.wait()
+            await leave(writer)
+            await asyncio.wait_for(ended.wait(), 5)
+        assert served.text.startswith("GET /wait client left (")
+
+    run(main())
+
+
+def test_a_client_that_leaves_mid_upload_ends_its_handler() -> None:
+    ended = asyncio.Event()
+    started = asyncio.Event()
+
+    async def handler(request: Request) -> Response:
+        started.set()
+        try:
+            await request.bytes()
+        finally:
+            ended.set()
+        raise AssertionError
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            _, writer = await served.connect()
+            writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nabc")
+            await started.wait()
+            await leave(writer)
+            await asyncio.wait_for(ended.wait(), 5)
+
+    run(main())
+
+
+def test_a_client_that_leaves_ends_its_stream_within_one_chunk() -> None:
+    ended = asyncio.Event()
+    more = asyncio.Event()
+    produced: list[int] = []
+
+    async def handler(_request: Request) -> Response:
+        async def chunks():  # type: ignore[no-untyped-def]
+            try:
+                for number in range(1000):
+                    produced.append(number)
+                    yield b"data: %d\n\n" % number
+                    await more.wait()
+            finally:
+                ended.set()
+
+        return Response(ReadableStream.of_async_iterator(chunks()))
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            reader, writer = await served.connect()
+            writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            await reader.readuntil(b"data: 0\n\n")
+            await leave(writer)
+            await asyncio.wait_for(ended.wait(), 5)
+        assert produced == [0]
+
+    run(main())
+
+
+def test_a_slow_client_slows_its_stream_down() -> None:
+    produced: list[int] = []
+
+    async def handler(_request: Request) -> Response:
+        async def chunks():  # type: ignore[no-untyped-def]
+            for number in range(1000):
+                produced.append(number)
+                yield b"x" * 100_000
+
+        return Response(ReadableStream.of_async_iterator(chunks()))
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            reader, writer = await served.connect()
+            writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            before = -1
+            while before != len(produced):  # until nothing moves any more
+                before = len(produced)
+                await asyncio.sleep(0.05)
+            assert len(produced) < 200
+            await leave(writer)
+
+    run(main())
+
+
+def test_stopping_answers_the_requests_that_are_open() -> None:
+    started = asyncio.Event()
+
+    async def handler(_request: Request) -> Response:
+        started.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            reader, writer = await served.connect()
+            writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            await started.wait()
+        reply = await reader.read()
+        assert reply.startswith(b"HTTP/1.1 503 ")
+        assert reply.endswith(b"\r\n\r\nThe server is stopping.\n")
+        await leave(writer)
+
+    run(main())

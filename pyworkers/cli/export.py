@@ -134,7 +134,8 @@ def _handlers(tree: ast.Module) -> Iterator[Handler]:
 
 
 def _is_exported(node: ast.ClassDef, worker: WorkerConfig) -> bool:
-    named = {binding.class_name for binding in (*worker.durable_objects, *worker.workflows)}
+    named = {binding.class_name for binding in worker.durable_objects}
+    named |= {binding.class_name for binding in worker.workflows}
     bases = {base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases}
     return node.name in named or bool(bases & _EXPORTED_BASES)
 

@@ -152,7 +152,7 @@ class Exchange:
     def _target(self) -> str:
         query = self._scope["query_string"]
         path = self._scope["raw_path"]
-        return (path + b"?" + query if query else path).decode("latin-1")  # type: ignore[no-any-return]  # ASGI's shapes
+        return (path + b"?" + query if query else path).decode("latin-1")
 
 
 def _cancel(task: asyncio.Task[Any] | None) -> None:

@@ -6,9 +6,10 @@ Only folders that hold a worker's code or configuration are watched, none of the
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import aclosing
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,8 @@ from pyworkers.server.errors import describe_load_error
 from pyworkers.server.terminal import Output
 
 if TYPE_CHECKING:
+    from watchfiles._rust_notify import RustNotify
+
     from pyworkers.runtime.runtime import Runtime
 
 IGNORED_FOLDERS: Final = frozenset(
@@ -31,6 +34,8 @@ DATA_SUFFIXES: Final = frozenset(
 )  # fmt: skip
 MAX_FOLDERS: Final = 2_000
 # Measured: a change is seen after 16 ms; the watcher's defaults need 53 ms.
+_log = logging.getLogger("pyworkers.server")
+
 _STEP_MS: Final = 10
 _DEBOUNCE_MS: Final = 50
 
@@ -58,37 +63,50 @@ class Reloader:
         self._output = output
         self._reconfigured = reconfigured
         self._project = runtime.project
-        self._stop = asyncio.Event()
+        self._stop = threading.Event()
+        self.watched: list[Path] = []
         self.ready = asyncio.Event()
+        self.applied = asyncio.Event()
 
     async def run(self) -> None:
-        """Watch until `stop`."""
-        from watchfiles import awatch
+        """Watch until `stop`. ``ready`` is set once the files are watched, ``applied`` after every change."""
+        from watchfiles._rust_notify import RustNotify  # the library's documented direct interface; no anyio
 
         while not self._stop.is_set():
-            folders = self.folders()
-            changes_of = awatch(
-                *folders,
-                watch_filter=None,
-                step=_STEP_MS,
-                debounce=_DEBOUNCE_MS,
-                stop_event=self._stop,
+            before, self.watched = self.watched, self.folders()
+            with RustNotify(
+                [str(folder) for folder in self.watched],
+                debug=False,
+                force_polling=False,
+                poll_delay_ms=100,
                 recursive=False,
                 ignore_permission_denied=True,
-                rust_timeout=500,
-                yield_on_timeout=True,
-            )
-            async with aclosing(changes_of) as batches:  # type: ignore[type-var]  # an async generator has aclose
-                async for batch in batches:
-                    self.ready.set()
-                    if batch:
-                        self.apply({Path(path) for _, path in batch})
-                    if batch and self.folders() != folders:
-                        break  # a folder came or went
+            ) as watcher:
+                self.ready.set()
+                if before:
+                    # What was saved into a new folder before it was watched.
+                    new = set(self.watched) - set(before)
+                    self._changed(file for folder in new for file in folder.iterdir() if file.is_file())
+                await self._watch(watcher)
 
     def stop(self) -> None:
         """End `run`."""
         self._stop.set()
+
+    async def _watch(self, watcher: RustNotify) -> None:
+        """Apply changes until `stop`, or until a folder comes or goes."""
+        while self.folders() == self.watched:
+            changes = await asyncio.to_thread(watcher.watch, _DEBOUNCE_MS, _STEP_MS, 0, self._stop)
+            if isinstance(changes, str):  # "stop" or "signal"
+                return
+            self._changed(Path(path) for _, path in changes)
+
+    def _changed(self, paths: Iterable[Path]) -> None:
+        try:
+            self.apply(paths)
+        except Exception:
+            _log.exception("a change could not be applied")
+        self.applied.set()
 
     def folders(self) -> list[Path]:
         """Return the folders to watch, each without its subfolders."""

@@ -55,6 +55,18 @@ class FakeIsolate:
             raise ValueError("cron boom")
 
 
+class Watched(io.StringIO):
+    """A stream that tells when something is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed = asyncio.Event()
+
+    def write(self, text: str) -> int:
+        self.changed.set()
+        return super().write(text)
+
+
 @dataclass
 class Served:
     """A running server.
@@ -65,12 +77,18 @@ class Served:
 
     port: int
     isolate: FakeIsolate
-    stream: io.StringIO
+    stream: Watched
     metrics: Metrics = field(default_factory=Metrics)
 
     @property
     def text(self) -> str:
         return self.stream.getvalue()
+
+    async def written(self, text: str) -> None:
+        """Wait until a text has been written."""
+        while text not in self.text:
+            self.stream.changed.clear()
+            await asyncio.wait_for(self.stream.changed.wait(), 5)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port)
@@ -84,7 +102,9 @@ class Served:
         finally:
             await leave(writer)
 
-    async def request(self, method: str, path: str, *headers: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
+    async def request(
+        self, method: str, path: str, *headers: str, body: bytes = b""
+    ) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers in lower case and the body as it was sent."""
         lines = [f"{method} {path} HTTP/1.1", "Connection: close", *headers]
         if not any(line.lower().startswith("host:") for line in headers):
@@ -114,7 +134,7 @@ async def serving(handler: Handler, *, hosts: tuple[str, ...] = (), level: str =
     """Serve a function."""
     sockets, port = bind("127.0.0.1", 0)
     isolate = FakeIsolate(handler)
-    stream = io.StringIO()
+    stream = Watched()
     output = Output(stream, level=level, style=Style(enabled=False))
     log = AccessLog(output, several=False)
     served = Served(port, isolate, stream)

@@ -278,8 +278,7 @@ def test_a_large_request_body_is_streamed() -> None:
     async def handler(request: Request) -> Response:
         body = request.take_body()
         assert isinstance(body, ReadableStream)
-        async for chunk in body.chunks():
-            sizes.append(len(chunk))
+        sizes.extend([len(chunk) async for chunk in body.chunks()])
         return Response.js_new(str(sum(sizes)))
 
     async def main() -> None:

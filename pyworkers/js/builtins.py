@@ -24,7 +24,6 @@ from pyworkers.js.primitives import (
 )
 from pyworkers.js.realm import current_realm
 from pyworkers.js.values import (
-    JsConstructor,
     JsException,
     JsProxy,
     js_method,
@@ -37,19 +36,12 @@ _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SURROGATE_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
-class ConversionConstructor(JsConstructor, js_name="Function", is_function=True):
-    """``Number`` and its like: called without ``new`` it converts."""
-
-    def __call__(self, *args: object, **_kwargs: object) -> object:
-        return self.statics.static_call(*args)  # type: ignore[attr-defined]  # each has one
-
-
 class _Boxed(JsProxy):
     """Base of ``new Number(1)`` and its like: an object around a primitive."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.constructor = ConversionConstructor(cls)
+        cls.constructor.call_without_new = cls.static_call  # type: ignore[attr-defined]  # each has one
 
     def __init__(self, value: Any) -> None:
         self._value = value

@@ -154,6 +154,9 @@ class Date(JsProxy):
         )
 
 
+Date.constructor.call_without_new = lambda *_: Date.js_new().toString()  # `Date()` is text
+
+
 def parse_date(text: str) -> float:
     """Return milliseconds since the epoch for a text in one of the usual forms, else NaN."""
     match = _ISO.fullmatch(text.strip())

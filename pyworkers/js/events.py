@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import is_nullish, jsnull, to_boolean, to_integer, to_string
-from pyworkers.js.promise import is_thenable, settle
+from pyworkers.js.promise import as_exception, is_thenable, settle
 from pyworkers.js.realm import current_realm
-from pyworkers.js.values import JsProxy, call, dom_exception, get_property, js_method, type_error
+from pyworkers.js.values import JsProxy, call, dom_exception, get_property, js_function, js_method, type_error
 
 _background: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
 
@@ -269,6 +269,12 @@ def report_error(error: BaseException) -> None:
     """Tell the console of an error that nothing in the worker caught."""
     text = str(error) if isinstance(error, JsProxy) else f"{type(error).__name__}: {error}"
     current_realm().console("error", (f"Uncaught {text}",))
+
+
+@js_function
+def reportError(error: Any = None) -> None:
+    """The global ``reportError``."""
+    report_error(as_exception(error))
 
 
 async def _finish(result: object) -> None:

@@ -81,6 +81,16 @@ def decodeURI(text: object = None) -> str:
     return _decode(kept)
 
 
+@js_function
+def eval(_source: object = None) -> NoReturn:
+    """Refuse, as the platform does.
+
+    Raises:
+        JsException: EvalError, always.
+    """
+    raise JsException("EvalError", "Code generation from strings disallowed for this context")
+
+
 def _encode(text: object, safe: str) -> str:
     try:
         return urllib.parse.quote(to_string(text), safe=safe)

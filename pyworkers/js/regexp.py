@@ -84,6 +84,9 @@ class RegExp(JsProxy):
         return match
 
 
+RegExp.constructor.call_without_new = RegExp.js_new
+
+
 def _match_array(match: re.Match[str], subject: str) -> JsArray:
     result: Any = JsArray([match.group(), *match.groups()])
     result.index = match.start()

@@ -134,6 +134,7 @@ class JsConstructor(JsProxy, js_name="Function", is_function=True):
         self.name = cls.js_name
         self.length = 0
         self.statics: type = cls
+        self.call_without_new: Callable[..., object] | None = None
         self.new = _with_options(cls.js_new)
 
     @property
@@ -150,7 +151,9 @@ class JsConstructor(JsProxy, js_name="Function", is_function=True):
         """JavaScript's ``String(self)``."""
         return f"function {self.name}() {{ [native code] }}"
 
-    def __call__(self, *_args: object, **_kwargs: object) -> object:
+    def __call__(self, *args: object, **_kwargs: object) -> object:
+        if self.call_without_new is not None:
+            return self.call_without_new(*args)
         raise type_error(
             f"Failed to construct '{self.name}': Please use the 'new' operator, this object constructor "
             "cannot be called as a function."
@@ -311,6 +314,8 @@ def _error_constructor(name: str) -> JsConstructor:
         return error
 
     constructor.new = new
+    if name != "DOMException":
+        constructor.call_without_new = new
     return constructor
 
 

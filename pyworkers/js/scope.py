@@ -1,0 +1,162 @@
+"""``import js``: JavaScript's global object as a Python module.
+
+Every global is loaded when it is first read. What a worker assigns (``js.foo = 1``) lives in its realm, before the
+globals of that name, so that workers in one process do not see each other's.
+
+Source: developers.cloudflare.com/workers/runtime-apis; tests/data/js_symbols.json holds what Python code uses
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Final
+
+from pyworkers.js.objects import JsArray
+from pyworkers.js.realm import current_realm
+from pyworkers.js.values import ERRORS, JsObject, JsProxy
+
+# module of pyworkers.js: the classes whose constructors are globals of the same name
+_CLASSES: Final = {
+    "abort": "AbortController AbortSignal",
+    "blob": "Blob File",
+    "buffers": "ArrayBuffer DataView Uint8Array Int8Array Uint8ClampedArray Uint16Array Int16Array Uint32Array "
+    "Int32Array Float32Array Float64Array BigInt64Array BigUint64Array",
+    "builtins": "Number String Boolean BigInt Symbol",
+    "dates": "Date",
+    "encoding": "TextEncoder TextDecoder",
+    "events": "Event CustomEvent MessageEvent CloseEvent ErrorEvent EventTarget",
+    "formdata": "FormData",
+    "headers": "Headers",
+    "message_channel": "MessageChannel MessagePort",
+    "regexp": "RegExp",
+    "request": "Request",
+    "response": "Response",
+    "search_params": "URLSearchParams",
+    "streams.compression": "CompressionStream DecompressionStream",
+    "streams.controllers": "ReadableStreamDefaultController ReadableByteStreamController ReadableStreamBYOBRequest",
+    "streams.readable": "ReadableStream",
+    "streams.readers": "ReadableStreamDefaultReader ReadableStreamBYOBReader",
+    "streams.strategies": "CountQueuingStrategy ByteLengthQueuingStrategy",
+    "streams.text": "TextEncoderStream TextDecoderStream",
+    "streams.transform": "TransformStream IdentityTransformStream FixedLengthStream TransformStreamDefaultController",
+    "streams.writable": "WritableStream WritableStreamDefaultWriter WritableStreamDefaultController",
+    "url": "URL",
+    "websocket": "WebSocket WebSocketPair WebSocketRequestResponsePair",
+}
+# module: the functions that are globals of the same name
+_FUNCTIONS: Final = {
+    "clone": "structuredClone",
+    "encoding": "atob btoa",
+    "events": "reportError",
+    "fetch": "fetch",
+    "global_functions": "parseInt parseFloat isNaN isFinite encodeURIComponent encodeURI decodeURIComponent decodeURI "
+    "eval",
+    "timers": "setTimeout setInterval clearTimeout clearInterval queueMicrotask",
+}
+# global: the class of which it is the one instance
+_OBJECTS: Final = {
+    "JSON": ("json", "JSON"),
+    "Math": ("math_object", "Math"),
+    "Reflect": ("builtins", "Reflect"),
+    "console": ("console", "Console"),
+    "crypto": ("crypto", "Crypto"),
+    "navigator": ("builtins", "Navigator"),
+    "performance": ("builtins", "Performance"),
+    "scheduler": ("timers", "Scheduler"),
+}
+# global: module and class, where the two names differ
+_RENAMED: Final = {
+    "Object": ("values", "JsObject"),
+    "Array": ("objects", "JsArray"),
+    "Map": ("objects", "JsMap"),
+    "Set": ("objects", "JsSet"),
+    "Promise": ("promise", "JsPromise"),
+    "Function": ("values", "JsConstructor"),
+}
+_CONSTANTS: Final = {"undefined": None, "NaN": float("nan"), "Infinity": float("inf")}
+_HIDDEN_ERRORS: Final = ("PythonError", "NonRetryableError")  # values of these exist, globals of the names do not
+_SELVES: Final = ("globalThis", "self")
+
+
+def _sources() -> dict[str, tuple[str, str, str]]:
+    """Return where each global comes from: kind, module, name there."""
+    table = {name: ("class", *place) for name, place in _RENAMED.items()}
+    table.update({name: ("object", *place) for name, place in _OBJECTS.items()})
+    for kind, group in (("class", _CLASSES), ("function", _FUNCTIONS)):
+        table.update({name: (kind, module, name) for module, names in group.items() for name in names.split()})
+    return table
+
+
+_SOURCES: Final = _sources()
+
+
+class GlobalScope(ModuleType):
+    """The module ``js``: its attributes are the globals."""
+
+    def __init__(self) -> None:
+        super().__init__("js", "JavaScript's global object, as a worker sees it.")
+        loaded: dict[str, Any] = {**_CONSTANTS, **dict.fromkeys(_SELVES, self)}
+        loaded.update(
+            {name: error for name, error in ERRORS.items() if name not in ("PythonError", "NonRetryableError")}
+        )
+        self.__dict__["_loaded"] = loaded
+
+    def __getattr__(self, name: str) -> Any:
+        realm_globals = current_realm().globals
+        if name in realm_globals:
+            return realm_globals[name]
+        loaded = self.__dict__["_loaded"]
+        if name in loaded:
+            return loaded[name]
+        if name == "process" and current_realm().compat.enabled("nodejs_compat"):
+            return _process()
+        if name in _SOURCES:
+            return loaded.setdefault(name, _load(*_SOURCES[name]))
+        raise AttributeError(f"module 'js' has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("__"):
+            super().__setattr__(name, value)  # the import system's own
+        else:
+            current_realm().globals[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        try:
+            del current_realm().globals[name]
+        except KeyError:
+            raise AttributeError(f"module 'js' has no attribute {name!r}") from None
+
+    def __dir__(self) -> list[str]:
+        return sorted({*self.__dict__["_loaded"], *_SOURCES, *current_realm().globals})
+
+    def __repr__(self) -> str:
+        return "[object ServiceWorkerGlobalScope]"
+
+    def object_keys(self) -> JsArray:
+        """``Object.keys(globalThis)``: what the worker has assigned."""
+        return JsArray(current_realm().globals)
+
+
+def _load(kind: str, module: str, name: str) -> Any:
+    value = getattr(import_module(f"pyworkers.js.{module}"), name)
+    if kind == "class":
+        return value.constructor
+    return value() if kind == "object" else value
+
+
+def _process() -> JsProxy:
+    """``process`` of ``nodejs_compat``, as far as Python code looks at it."""
+    return JsObject(
+        {
+            "env": JsObject(),
+            "platform": "linux",
+            "version": "v22.19.0",
+            "versions": JsObject({"node": "22.19.0"}),
+        }
+    )
+
+
+JsArray.constructor.call_without_new = JsArray.js_new
+JsObject.constructor.call_without_new = JsObject.js_new
+module: Final = GlobalScope()

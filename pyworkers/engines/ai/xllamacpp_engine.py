@@ -64,6 +64,7 @@ class XllamacppBackend:
         params.warmup = False
         params.cache_ram_mib = 0  # its default may take 8 GB
         params.endpoint_slots = False
+        params.endpoint_metrics = True
         params.ui = False
         params.api_keys = [self.api_key]
         if embedding:
@@ -78,6 +79,8 @@ class XllamacppBackend:
                 path=info.path,
                 hint="use a model of an architecture that this llama.cpp knows, or get the file again",
             ) from error
+        # Answered by the server's own loop. Freed before that loop has begun, a server waits for it for ever.
+        self._server.handle_metrics()
 
     @property
     def address(self) -> str:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -107,9 +108,16 @@ def test_closing_a_stream_stops_it_and_others_go_on(open_any) -> None:
 def test_a_cancelled_reader_stops_its_generation(open_any) -> None:
     async def main():
         async with open_any() as (engine, model):
-            task = asyncio.create_task(collect(engine.stream(model, LONG)))
-            async for _ in engine.stream(model, HELLO):
-                pass
+            started = asyncio.Event()
+
+            async def read_one_and_hang() -> None:
+                async with aclosing(engine.stream(model, LONG)) as events:
+                    await anext(events)
+                    started.set()
+                    await asyncio.Event().wait()
+
+            task = asyncio.create_task(read_one_and_hang())
+            await started.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

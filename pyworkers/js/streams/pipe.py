@@ -137,12 +137,7 @@ class _Pipe:
         while True:
             await self._stop_if_over()
             try:
-                self._is_waiting = True
-                if sink.room <= 0:
-                    await sink.ready
-                chunk = source.take()
-                if chunk is NOT_READY:
-                    chunk = await source.read()
+                chunk = await self._next()
             except asyncio.CancelledError:
                 await self._stop_if_over()  # our own interruption
                 raise
@@ -151,13 +146,22 @@ class _Pipe:
                 if not self.options.prevent_abort:
                     await sink.abort(error)
                 raise
-            finally:
-                self._is_waiting = False
             if chunk is END:
                 break
             sink.write(source.js_chunk(chunk)).mark_handled()
         if not self.options.prevent_close:
             await sink.close()
+
+    async def _next(self) -> Any:
+        """Wait for room, then for a chunk; `_interrupt` ends the wait."""
+        self._is_waiting = True
+        try:
+            if self.sink.room <= 0:
+                await self.sink.ready
+            chunk = self.source.take()
+            return await self.source.read() if chunk is NOT_READY else chunk
+        finally:
+            self._is_waiting = False
 
     def _interrupt(self) -> None:
         """The destination is over, or the signal says so: wake a task that waits for a chunk or for room."""

@@ -1,0 +1,123 @@
+"""The events that POST /events takes, in their three shapes."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from inference_ui_api.events import Event, read_batch
+from inference_ui_api.web import HttpError
+
+NOW_MS = 1_760_000_000_000
+
+
+def read(body):
+    ids = (f"new-{number}" for number in itertools.count(1))
+    return read_batch(body, now_ms=NOW_MS, new_id=lambda: next(ids))
+
+
+CLICK = Event(
+    id="new-2",
+    event="click",
+    component=None,
+    properties={},
+    metadata=None,
+    user_id=None,
+    session_id="new-1",
+    timestamp_ms=NOW_MS,
+)
+
+
+@pytest.mark.parametrize("body", [{"event": "click"}, [{"event": "click"}], {"events": [{"type": "click"}]}])
+def test_three_shapes(body):
+    assert read(body).events == [CLICK]
+    assert read(body).failures == []
+
+
+def test_what_the_published_clients_send():
+    queue = {
+        "events": [
+            {
+                "id": "1-a",
+                "timestamp": 1_759_999_999_999,
+                "sessionId": "s",
+                "userId": "u",
+                "event": "button_press",
+                "properties": {"component": "Button", "button": "ok"},
+            }
+        ],
+        "timestamp": NOW_MS,
+    }
+    assert read(queue).events == [
+        Event(
+            "1-a", "button_press", "Button", {"component": "Button", "button": "ok"}, None, "u", "s", 1_759_999_999_999
+        )
+    ]
+    node = [{"event": "click", "data": {"a": 1}}]
+    assert read(node).events == [replace(CLICK, properties={"a": 1})]
+    mcp = {
+        "events": [{"type": "click", "data": {"a": 1}, "metadata": {"x": 1}}],
+        "metadata": {"source": "mcp", "batchId": "b"},
+    }
+    assert read(mcp).events == [replace(CLICK, properties={"a": 1}, metadata={"source": "mcp", "batchId": "b", "x": 1})]
+
+
+def test_events_without_a_session_share_one():
+    assert [event.session_id for event in read([{"event": "a"}, {"event": "b"}]).events] == ["new-1", "new-1"]
+    assert read({"sessionId": "s", "events": [{"event": "a"}]}).events[0].session_id == "s"
+
+
+@pytest.mark.parametrize(
+    ("sent", "time_ms"),
+    [(0, 0), (1000, 1000), (1.6, 2), ("2025-10-09T08:53:20Z", NOW_MS), ("2025-10-09", 1_759_968_000_000)],
+)
+def test_times(sent, time_ms):
+    assert read({"event": "a", "timestamp": sent}).events[0].timestamp_ms == time_ms
+
+
+TIME = "timestamp must be milliseconds since the epoch or an ISO 8601 time"
+
+
+@pytest.mark.parametrize(
+    ("event", "field", "message"),
+    [
+        ({"invalid": "data"}, "event", "event is required"),
+        ({"event": ""}, "event", "event is required"),
+        ({"event": 1}, "event", "event must be a string of at most 256 characters"),
+        ({"type": "x" * 257}, "type", "type must be a string of at most 256 characters"),
+        ("click", "event", "event must be an object"),
+        (None, "event", "event must be an object"),
+        ({"event": "a", "properties": []}, "properties", "properties must be an object"),
+        ({"event": "a", "data": "x"}, "data", "data must be an object"),
+        ({"event": "a", "data": {"x": "y" * 65_536}}, "data", "data must be at most 65536 bytes of JSON"),
+        ({"event": "a", "timestamp": -1}, "timestamp", TIME),
+        ({"event": "a", "timestamp": "soon"}, "timestamp", TIME),
+        ({"event": "a", "timestamp": "2025-13-01"}, "timestamp", TIME),
+        ({"event": "a", "timestamp": True}, "timestamp", TIME),
+        ({"event": "a", "userId": {}}, "userId", "userId must be a string of at most 256 characters"),
+    ],
+)
+def test_a_wrong_event_is_named_and_the_others_are_taken(event, field, message):
+    batch = read([{"event": "ok"}, event])
+    assert [accepted.event for accepted in batch.events] == ["ok"]
+    assert [failure.as_json() for failure in batch.failures] == [
+        {"index": 1, "id": None, "field": field, "message": message}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message", "field"),
+    [
+        (None, 400, "Invalid request: body must be an event or an array of events", "body"),
+        ("x", 400, "Invalid request: body must be an event or an array of events", "body"),
+        ({"events": {}}, 400, "Invalid request: events must be an array", "events"),
+        ([{"event": "a"}] * 1001, 413, "Too many events: 1001, at most 1000 in one request", "events"),
+    ],
+)
+def test_a_wrong_body_is_refused(body, status, message, field):
+    with pytest.raises(HttpError) as caught:
+        read(body)
+    assert (caught.value.status, caught.value.message, caught.value.field) == (status, message, field)
+
+
+def test_nothing_is_nothing():
+    assert read([]).events == []

@@ -1,0 +1,11 @@
+"""inference-ui-api: what the clients of Inference UI call."""
+
+from typing import Any
+
+from inference_ui_api.app import answer
+
+from workers import Request, Response
+
+
+async def fetch(request: Request, env: Any, ctx: Any) -> Response:
+    return await answer(request, env, ctx)

@@ -1,0 +1,1 @@
+"""The API worker of Inference UI."""

@@ -1,0 +1,165 @@
+"""Reading a tenant's events: the statements, each of one tenant, every value bound."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .migrations import ensure_schema
+
+MAX_LIMIT = 1000
+MAX_GROUPS = 1000
+_PERIOD = re.compile(r"([1-9]\d{0,3})([hdw])")
+_PERIOD_MS = {"h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+
+_COLUMNS = "id, event, component, properties, metadata, user_id, session_id, timestamp_ms"
+METRICS = {
+    "totalEvents": "count(*)",
+    "uniqueUsers": "count(DISTINCT user_id)",
+    "uniqueSessions": "count(DISTINCT session_id)",
+    "eventsPerSession": "count(*) * 1.0 / nullif(count(DISTINCT session_id), 0)",
+}
+GROUPS = {
+    "event": "event",
+    "component": "component",
+    "user": "user_id",
+    "session": "session_id",
+    "hour": "strftime('%Y-%m-%dT%H:00:00Z', timestamp_ms / 1000, 'unixepoch')",
+    "day": "strftime('%Y-%m-%d', timestamp_ms / 1000, 'unixepoch')",
+}
+
+
+class BadArgument(ValueError):
+    """An argument is wrong; its text is for the client."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """Which events; times in milliseconds since the epoch, both included. None does not narrow."""
+
+    id: str | None = None
+    event: str | None = None
+    component: str | None = None
+    user_id: str | None = None
+    session_id: str | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+    def where(self, tenant_id: str) -> tuple[str, list[Any]]:
+        """Return the condition, with `?`, and its values."""
+        conditions = ["tenant_id = ?"]
+        values: list[Any] = [tenant_id]
+        for column, operator, value in (
+            ("id", "=", self.id),
+            ("event", "=", self.event),
+            ("component", "=", self.component),
+            ("user_id", "=", self.user_id),
+            ("session_id", "=", self.session_id),
+            ("timestamp_ms", ">=", self.from_ms),
+            ("timestamp_ms", "<=", self.to_ms),
+        ):
+            if value is not None:
+                conditions.append(f"{column} {operator} ?")
+                values.append(value)
+        return " AND ".join(conditions), values
+
+
+async def list_events(db: Any, tenant_id: str, query: EventQuery, *, limit: int, offset: int = 0) -> list[Any]:
+    """Return events as GraphQL's type `Event` has them, the newest first.
+
+    Raises:
+        BadArgument: ``limit`` or ``offset`` is out of range.
+    """
+    check_page(limit, offset)
+    await ensure_schema(db)
+    where, values = query.where(tenant_id)
+    sql = f"SELECT {_COLUMNS} FROM events WHERE {where} ORDER BY timestamp_ms DESC, id LIMIT ? OFFSET ?"  # noqa: S608
+    found = await db.prepare(sql).bind(*values, limit, offset).all()
+    return [_event(row) for row in found["results"]]
+
+
+async def count_events(db: Any, tenant_id: str, query: EventQuery) -> int:
+    """Return how many events there are."""
+    await ensure_schema(db)
+    where, values = query.where(tenant_id)
+    sql = f"SELECT count(*) AS events FROM events WHERE {where}"  # noqa: S608  # the conditions are constants
+    row = await db.prepare(sql).bind(*values).first()
+    return int(row["events"])
+
+
+async def measure_events(
+    db: Any, tenant_id: str, query: EventQuery, *, metrics: Sequence[str] | None, group_by: str | None
+) -> dict[str, Any]:
+    """Return `metrics`, name to number, and `breakdown`, a list of `{"key", "value"}` or None.
+
+    Raises:
+        BadArgument: a metric or the group is none of those there are.
+    """
+    names = list(METRICS) if metrics is None else list(dict.fromkeys(metrics))
+    unknown = [name for name in names if name not in METRICS]
+    if unknown:
+        raise BadArgument(f'Unknown metric "{unknown[0]}"; known are {", ".join(METRICS)}')
+    if group_by is not None and group_by not in GROUPS:
+        raise BadArgument(f'Cannot group by "{group_by}"; known are {", ".join(GROUPS)}')
+    await ensure_schema(db)
+    where, values = query.where(tenant_id)
+    wanted = ", ".join(f"{METRICS[name]} AS {name}" for name in names) or "1"
+    statements = [db.prepare(f"SELECT {wanted} FROM events WHERE {where}").bind(*values)]  # noqa: S608
+    if group_by is not None:
+        order = "key" if group_by in ("hour", "day") else "value DESC, key"
+        sql = (
+            f"SELECT {GROUPS[group_by]} AS key, count(*) AS value FROM events WHERE {where} "  # noqa: S608
+            f"GROUP BY 1 ORDER BY {order} LIMIT {MAX_GROUPS}"
+        )
+        statements.append(db.prepare(sql).bind(*values))
+    total, *groups = await db.batch(statements)
+    row = total["results"][0]
+    return {
+        "metrics": {name: row[name] or 0 for name in names},
+        "breakdown": [dict(group) for group in groups[0]["results"]] if groups else None,
+    }
+
+
+def period_start_ms(period: str | None, now_ms: int) -> int | None:
+    """Return where a period such as `24h`, `7d` or `4w` that ends now begins.
+
+    Raises:
+        BadArgument: it is no period.
+    """
+    if period is None:
+        return None
+    match = _PERIOD.fullmatch(period)
+    if match is None:
+        raise BadArgument(f'period must be a number of hours, days or weeks, such as "24h" or "7d", not "{period}"')
+    return now_ms - int(match[1]) * _PERIOD_MS[match[2]]
+
+
+def check_page(limit: int, offset: int) -> None:
+    """Check a page.
+
+    Raises:
+        BadArgument: it is out of range.
+    """
+    if not 0 <= limit <= MAX_LIMIT:
+        raise BadArgument(f"limit must be from 0 to {MAX_LIMIT}")
+    if offset < 0:
+        raise BadArgument("offset must not be negative")
+
+
+def _event(row: Mapping[str, Any]) -> dict[str, Any]:
+    properties = json.loads(row["properties"])
+    return {
+        "id": row["id"],
+        "type": row["event"],
+        "event": row["event"],
+        "component": row["component"],
+        "data": properties,
+        "properties": properties,
+        "metadata": None if row["metadata"] is None else json.loads(row["metadata"]),
+        "userId": row["user_id"],
+        "sessionId": row["session_id"],
+        "timestamp": row["timestamp_ms"],
+    }

@@ -1,0 +1,221 @@
+"""GraphQL over HTTP: POST with JSON, GET for queries.
+
+Source: graphql.github.io/graphql-over-http/draft (2025-11): statuses depend on the media type that the client accepts.
+With application/graphql-response+json a request that was not executed is 400; with application/json, of older clients,
+it is 200, for there an HTTP error means that no GraphQL server answered.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSyntaxError,
+    OperationType,
+    execute,
+    get_operation_ast,
+    parse,
+    validate,
+)
+
+from workers import Response
+
+from .call import Call
+from .event_queries import BadArgument
+from .flow_store import BadFlow
+from .graphql_schema import api_schema
+from .web import HttpError, header, json_response, parse_json, read_body
+
+MAX_BODY_BYTES = 1_048_576
+MAX_TOKENS = 5000  # of a document; a bound on what parsing and validating may cost
+JSON_TYPE = "application/json"
+GRAPHQL_TYPE = "application/graphql-response+json"
+
+# Errors whose text is for the client. Others are the server's own; their text stays in its log.
+_CLIENT_ERRORS = (BadArgument, BadFlow, HttpError)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """A GraphQL request."""
+
+    query: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+
+
+class BadRequest(Exception):
+    """A request that is no GraphQL request.
+
+    Args:
+        status: the HTTP status, whatever media type is accepted.
+    """
+
+    def __init__(self, message: str, *, status: int = 400, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.headers = dict(headers or {})
+
+
+class NotExecutable(Exception):
+    """A document that cannot be parsed or does not fit the schema."""
+
+    def __init__(self, errors: Sequence[GraphQLError]) -> None:
+        super().__init__(errors[0].message)
+        self.errors = errors
+
+
+async def answer_graphql(call: Call) -> Response:
+    """Answer a GraphQL request.
+
+    Raises:
+        HttpError: 413 the body is too long.
+    """
+    accepted = _negotiate(header(call.request, "accept"))
+    try:
+        parameters = await _read(call)
+        document = _read_document(parameters.query)
+        if call.method != "POST":
+            _refuse_mutation(document, parameters.operation_name)
+    except BadRequest as error:
+        return _response([{"message": error.message}], accepted, error.status, error.headers)
+    except NotExecutable as error:
+        formatted = [cause.formatted for cause in error.errors]
+        return _response(formatted, accepted, 400 if accepted == GRAPHQL_TYPE else 200)
+    return await _execute(call, document, parameters, accepted)
+
+
+async def _execute(call: Call, document: DocumentNode, parameters: Parameters, accepted: str) -> Response:
+    outcome = execute(
+        api_schema(),
+        document,
+        context_value=call,
+        variable_values=parameters.variables,
+        operation_name=parameters.operation_name,
+    )
+    result = outcome if isinstance(outcome, ExecutionResult) else await outcome
+    errors = [_formatted(error) for error in result.errors or ()]
+    # Errors without data and without a path: the request could not be executed at all, as with wrong variables.
+    if result.data is None and errors and not any("path" in error for error in errors):
+        return _response(errors, accepted, 400 if accepted == GRAPHQL_TYPE else 200)
+    body = {"errors": errors, "data": result.data} if errors else {"data": result.data}
+    return json_response(body, headers={"content-type": f"{accepted}; charset=utf-8", "cache-control": "no-store"})
+
+
+def _formatted(error: GraphQLError) -> dict[str, Any]:
+    cause = error.original_error
+    formatted: dict[str, Any] = dict(error.formatted)
+    if cause is None or isinstance(cause, GraphQLError):
+        return formatted
+    if isinstance(cause, _CLIENT_ERRORS):
+        return {**formatted, "extensions": {"code": "BAD_USER_INPUT"}}
+    traceback.print_exception(cause)  # for the worker's log
+    return {**formatted, "message": "Internal server error", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}
+
+
+def _response(errors: list[Any], accepted: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    fields = {"content-type": f"{accepted}; charset=utf-8", "cache-control": "no-store", **(headers or {})}
+    return json_response({"errors": errors}, status=status, headers=fields)
+
+
+# -- the request ------------------------------------------------------------------------------------
+
+
+async def _read(call: Call) -> Parameters:
+    if call.method != "POST":
+        fields: dict[str, Any] = dict(parse_qsl(call.url.query, keep_blank_values=True))
+        for name in ("variables", "extensions"):
+            if name in fields:
+                fields[name] = _json_field(name, fields[name])
+        return _parameters(fields)
+    media_type = (header(call.request, "content-type") or JSON_TYPE).partition(";")[0].strip().lower()
+    # A request without a type is taken as JSON only where its body is: clients that are told the type in the
+    # specification send it.
+    if media_type not in (JSON_TYPE, "text/plain"):
+        raise BadRequest(f'Unsupported media type "{media_type}"; send {JSON_TYPE}', status=415)
+    raw = await read_body(call.request, max_bytes=MAX_BODY_BYTES)
+    try:
+        body = parse_json(raw)
+    except HttpError as error:
+        raise BadRequest(error.message, status=error.status) from error
+    if isinstance(body, list):
+        raise BadRequest("Batched requests are not supported; send one operation a request")
+    if not isinstance(body, Mapping):
+        raise BadRequest("The body must be a JSON object")
+    return _parameters(body)
+
+
+def _parameters(fields: Mapping[str, Any]) -> Parameters:
+    query = fields.get("query")
+    if query is None or query == "":
+        raise BadRequest("Missing query parameter")
+    if not isinstance(query, str):
+        raise BadRequest('"query" must be a string')
+    name = fields.get("operationName")
+    if name is not None and not isinstance(name, str):
+        raise BadRequest('"operationName" must be a string')
+    variables = fields.get("variables")
+    if variables is not None and not isinstance(variables, Mapping):
+        raise BadRequest('"variables" must be an object')
+    if fields.get("extensions") is not None and not isinstance(fields["extensions"], Mapping):
+        raise BadRequest('"extensions" must be an object')
+    return Parameters(query, None if variables is None else dict(variables), name or None)
+
+
+def _json_field(name: str, text: str) -> Any:
+    if not text:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadRequest(f'"{name}" must be JSON') from None
+
+
+def _read_document(query: str) -> DocumentNode:
+    try:
+        document = parse(query, max_tokens=MAX_TOKENS)
+        errors = validate(api_schema(), document)
+    except GraphQLSyntaxError as error:
+        raise NotExecutable([error]) from error
+    except RecursionError:
+        raise NotExecutable([GraphQLError("The document is nested too deeply")]) from None
+    if errors:
+        raise NotExecutable(errors)
+    return document
+
+
+def _refuse_mutation(document: DocumentNode, name: str | None) -> None:
+    operation = get_operation_ast(document, name)
+    if operation is not None and operation.operation is not OperationType.QUERY:
+        raise BadRequest("Mutations are sent by POST", status=405, headers={"allow": "POST"})
+
+
+def _negotiate(accept: str | None) -> str:
+    """Return the media type of the answer: what the client prefers, application/json where it does not say."""
+    best, best_quality = JSON_TYPE, -1.0
+    for item in (accept or "*/*").split(","):
+        media_type, *parameters = (part.strip().lower() for part in item.split(";"))
+        quality = next((_quality(part[2:]) for part in parameters if part.startswith("q=")), 1.0)
+        chosen = {GRAPHQL_TYPE: GRAPHQL_TYPE, JSON_TYPE: JSON_TYPE}.get(media_type)
+        if chosen is None and media_type in ("*/*", "application/*"):
+            chosen = JSON_TYPE
+            quality -= 0.0001  # a type by name goes before a wildcard
+        if chosen is not None and quality > best_quality:
+            best, best_quality = chosen, quality
+    return best
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0

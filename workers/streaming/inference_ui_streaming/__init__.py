@@ -1,0 +1,1 @@
+"""The streaming worker of Inference UI."""

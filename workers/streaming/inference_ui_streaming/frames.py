@@ -1,0 +1,66 @@
+"""The frames that clients read: one line of JSON each, after `data: ` and before an empty line.
+
+They satisfy three kinds of reader at once: the documented protocol reads `type` and `part`, the published React client
+takes a text part from every frame that has a top-level `text`, and others stop at `[DONE]`. Nothing else may be sent:
+the React client shows comments, `event:` lines and CRs as text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .ai_events import Usage
+
+DONE = b'data: {"type":"done"}\n\ndata: [DONE]\n\n'
+
+
+def chat_start(chat_id: str | None) -> bytes:
+    """Return the first frame of a chat."""
+    metadata = {} if chat_id is None else {"chatId": chat_id}
+    return _frame({"type": "message-start", "message": {"role": "assistant", "parts": [], "metadata": metadata}})
+
+
+def plain_start() -> bytes:
+    """Return the first frame of a completion or an object."""
+    return _frame({"type": "message-start", "message": {"metadata": {}}})
+
+
+def text_part(text: str) -> bytes:
+    """Return the frame of one token."""
+    return _frame({"type": "message-part", "part": {"type": "text", "text": text}, "text": text})
+
+
+def end(message_id: str, text: str, *, created_at: str, usage: Usage) -> bytes:
+    """Return the frames that end a message: all of its text, and what it cost.
+
+    Args:
+        created_at: ISO 8601, UTC.
+    """
+    message: dict[str, Any] = {
+        "id": message_id,
+        "role": "assistant",
+        "parts": [{"type": "text", "text": text}] if text else [],
+        "createdAt": created_at,
+        "usage": _usage(usage),
+    }
+    return _frame({"type": "message-end", "message": message}) + DONE
+
+
+def error(message: str) -> bytes:
+    """Return the frame that comes before a stream is cut."""
+    return _frame({"type": "error", "error": {"message": message}})
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    prompt = usage.prompt_tokens or 0
+    return {
+        "promptTokens": prompt,
+        "completionTokens": usage.completion_tokens,
+        "totalTokens": prompt + usage.completion_tokens,
+    }
+
+
+def _frame(value: Mapping[str, Any]) -> bytes:
+    return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"

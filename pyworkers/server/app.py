@@ -7,23 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from pyworkers.runtime.events import EVENT, Event
-from pyworkers.runtime.limits import CpuLimitExceeded
-from pyworkers.server.access import GONE, AccessLog, Prints
+from pyworkers.server.access import AccessLog
 from pyworkers.server.control import Control
-from pyworkers.server.egress import StreamFailed, send_bytes, send_response
-from pyworkers.server.errors import TEXT, describe_failure, error_body
+from pyworkers.server.egress import send_response
+from pyworkers.server.exchange import Exchange
 from pyworkers.server.ingress import Inbox, Receive, Scope, Send, make_request
 
 if TYPE_CHECKING:
-    from pyworkers.runtime.isolate import Isolate
     from pyworkers.runtime.runtime import Runtime
-
-_UNAVAILABLE: Final = 503
-_LONG_S: Final = 1.0
 
 
 class App:
@@ -51,7 +44,7 @@ class App:
         elif scope["type"] == "websocket":
             from pyworkers.server.websocket import serve_websocket  # imported by the first upgrade
 
-            await serve_websocket(scope, receive, send, self._runtime, self._log, full=self._full_tracebacks)
+            await serve_websocket(scope, receive, send, self._runtime, self._log, full_tracebacks=self._full_tracebacks)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, send, self._log, full_tracebacks=self._full_tracebacks)
@@ -79,80 +72,6 @@ class App:
                 watch.cancel()
             inbox.close()
         exchange.finish()
-
-
-class Exchange:
-    """One request and its answer, as far as the log and the failures go."""
-
-    __slots__ = ("_error", "_event", "_full", "_log", "_prints", "_scope", "_send", "_started_s", "_timer", "status")
-
-    def __init__(self, scope: Scope, send: Send, log: AccessLog, *, full_tracebacks: bool) -> None:
-        self._started_s = perf_counter()
-        self._scope = scope
-        self._send = send
-        self._log = log
-        self._full = full_tracebacks
-        self._prints: Prints = log.prints()
-        self._event: Event | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._error = ""
-        self.status = 0
-
-    def open(self, isolate: Isolate) -> Event:
-        """Return the event that handles the request; its prints are kept here."""
-        event = self._event = isolate.open_event("fetch")
-        event.prints = self._prints
-        return event
-
-    def suspended(self, inbox: Inbox) -> None:
-        """The answer was not made at once: from now on the client may leave, and whoever watches may wonder."""
-        inbox.watch()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(_LONG_S, self._log.running, self._scope["method"], self._target(), self._prints)
-
-    def on_stream(self) -> None:
-        """The response is a stream, which runs as part of its event."""
-        EVENT.set(self._event)
-
-    async def cancelled(self, *, is_gone: bool) -> None:
-        """The client has gone, or the server stops."""
-        if not is_gone and not self.status:
-            self.status = _UNAVAILABLE
-            await send_bytes(self._send, _UNAVAILABLE, TEXT, b"The server is stopping.\n")
-        self.status = GONE if is_gone else self.status
-
-    async def failed(self, error: BaseException) -> None:
-        """Something escaped the worker: answer 500, or cut a response that has begun."""
-        if isinstance(error, StreamFailed):
-            self._error = describe_failure(error.cause, full=self._full)
-            return
-        self._error = describe_failure(error, full=self._full)
-        if isinstance(error, CpuLimitExceeded):
-            self.status, kind, body = _UNAVAILABLE, TEXT, f"error code: 1102\n{error}\n".encode()
-        else:
-            accept = next((value for name, value in self._scope["headers"] if name == b"accept"), b"")
-            self.status = 500
-            kind, body = error_body(error, accept, full=self._full)
-        await send_bytes(self._send, self.status, kind, body)
-
-    def finish(self) -> None:
-        """Write the access line."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._log.request(
-            self._scope["method"],
-            self._target(),
-            self.status,
-            started_s=self._started_s,
-            bindings=self._event.bindings if self._event is not None else {},
-            prints=self._prints,
-            error=self._error,
-        )
-
-    def _target(self) -> str:
-        query = self._scope["query_string"]
-        path = self._scope["raw_path"]
-        return (path + b"?" + query if query else path).decode("latin-1")
 
 
 def _cancel(task: asyncio.Task[Any] | None) -> None:

@@ -133,8 +133,13 @@ async def make_request(scope: Scope, inbox: Inbox) -> Request:
             body = await inbox.read_small()
         if body is None:
             body = ReadableStream.of_async_iterator(inbox.body(), length=length)
+    return lazy_request(scope, body)
+
+
+def lazy_request(scope: Scope, body: bytes | ReadableStream | None) -> Request:
+    """Return a request whose URL, headers and ``cf`` are computed when they are asked for."""
     return Request(
-        method=method,
+        method=scope["method"],
         url=partial(request_url, scope),
         headers=partial(request_headers, scope),
         body=body,

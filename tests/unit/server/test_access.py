@@ -204,7 +204,7 @@ def test_colours_are_for_terminals_and_who_asks(environ: dict[str, str], expecte
 
 
 def test_a_request_that_takes_long_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pyworkers.server.app._LONG_S", 0.0)
+    monkeypatch.setattr("pyworkers.server.exchange._LONG_S", 0.0)
     go_on = asyncio.Event()
 
     async def handler(_request: Request) -> Response:

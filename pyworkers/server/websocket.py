@@ -1,0 +1,116 @@
+"""WebSocket upgrades: a worker's ``Response(null, {status: 101, webSocket})`` coupled with the client's connection.
+
+Any other response to an upgrade is sent as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from pyworkers.js.request import Request
+from pyworkers.js.response import Response
+from pyworkers.js.values import JsException
+from pyworkers.js.websocket_link import Close, HostSocket
+from pyworkers.server.access import AccessLog
+from pyworkers.server.egress import send_response
+from pyworkers.server.exchange import Exchange
+from pyworkers.server.ingress import Message, Receive, Scope, Send, lazy_request
+
+if TYPE_CHECKING:
+    from pyworkers.runtime.runtime import Runtime
+
+_SWITCHING: Final = 101
+_NO_CODE: Final = 1005  # stands for a frame without a code, and may not be sent itself
+_LOST: Final = 1006
+_NORMAL: Final = 1000
+_INTERNAL: Final = 1011
+_NO_SOCKET: Final = "Worker returned a response with status 101 and no WebSocket."
+_HANDSHAKE: Final = frozenset(
+    (b"upgrade", b"connection", b"sec-websocket-accept", b"content-length", b"transfer-encoding")
+)
+
+
+async def serve_websocket(
+    scope: Scope, receive: Receive, send: Send, runtime: Runtime, log: AccessLog, *, full_tracebacks: bool
+) -> None:
+    """Serve one upgrade request, and the connection that comes of it."""
+    await receive()  # "websocket.connect"
+    scope = {**scope, "method": "GET"}
+    exchange = Exchange(scope, _as_http(send), log, full_tracebacks=full_tracebacks)
+    socket: HostSocket | None = None
+    try:
+        isolate = runtime.primary
+        request: Request = lazy_request(scope, None)
+        response = await isolate.fetch(request, event=exchange.open(isolate))
+        exchange.status = response.status
+        if response.status == _SWITCHING:
+            socket = _couple(response)
+            headers = [pair for pair in response.header_list() if pair[0] not in _HANDSHAKE]
+            await send({"type": "websocket.accept", "headers": headers})
+        else:
+            await send_response(response, scope, _as_http(send), on_stream=exchange.on_stream)
+    except asyncio.CancelledError:
+        await exchange.cancelled(is_gone=True)
+    except OSError:
+        await exchange.cancelled(is_gone=True)  # the client left before the handshake was done
+    except BaseException as error:
+        await exchange.failed(error)
+    exchange.finish()
+    if socket is not None:
+        await _join(socket, receive, send)
+
+
+def _couple(response: Response) -> HostSocket:
+    if response.web_socket is None:
+        raise JsException("TypeError", _NO_SOCKET)
+    socket: HostSocket = response.web_socket.couple()
+    return socket
+
+
+async def _join(socket: HostSocket, receive: Receive, send: Send) -> None:
+    """Carry messages both ways until the client's side has ended."""
+    sending = asyncio.get_running_loop().create_task(_to_client(socket, send))
+    try:
+        await _to_worker(socket, receive)
+    except asyncio.CancelledError:
+        socket.abort()
+    finally:
+        sending.cancel()
+        await asyncio.wait([sending])
+
+
+async def _to_client(socket: HostSocket, send: Send) -> None:
+    try:
+        while True:
+            message = await socket.receive()
+            if isinstance(message, Close):
+                code = {_NO_CODE: _NORMAL, _LOST: _INTERNAL}.get(message.code, message.code)
+                await send({"type": "websocket.close", "code": code, "reason": message.reason})
+                return
+            await send({"type": "websocket.send", "text" if isinstance(message, str) else "bytes": message})
+    except OSError:
+        return  # the client has gone, which the other direction hears too
+
+
+async def _to_worker(socket: HostSocket, receive: Receive) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            # uvicorn gives a reason, be it empty, where there was a close frame.
+            if message.get("reason") is None:
+                socket.abort()
+            else:
+                await socket.close(message["code"], message["reason"])
+            return
+        text = message.get("text")
+        await socket.send(text if text is not None else message["bytes"])
+
+
+def _as_http(send: Send) -> Send:
+    """Return a way to send an ordinary response in place of the handshake's."""
+
+    async def send_http(message: Message) -> None:
+        await send({**message, "type": f"websocket.{message['type']}"})
+
+    return send_http

@@ -31,7 +31,7 @@ class Env(JsObject, js_name="Object"):
         if binding is None:
             raise AttributeError(name)
         event = current_event()
-        if event is not None:
+        if event is not None and type(binding) is not Fetcher:  # which counts its calls itself
             event.touch(name)
         return binding
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping
 from time import perf_counter
@@ -215,7 +216,12 @@ class Capture:
             event.prints.direct = True
             self._log.release(event.prints)
         self._output.flush()
-        return sys.__breakpointhook__(*args, **kwargs)  # noqa: T100  # the worker's own breakpoint()
+        if os.environ.get("PYTHONBREAKPOINT", "") not in ("", "pdb.set_trace"):
+            return sys.__breakpointhook__(*args, **kwargs)  # noqa: T100  # the worker's own breakpoint()
+        import pdb  # noqa: T100
+
+        # SIGINT stays the server's.
+        return pdb.Pdb(nosigint=True).set_trace(sys._getframe(1))
 
 
 class _Proxy(io.TextIOBase):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from pyworkers.config.model import Project, WorkerConfig
 from pyworkers.errors import WorkerLoadError
@@ -49,14 +49,10 @@ def describe_project(
 
 
 def _title(config: WorkerConfig, project: Project, style: Style, *, is_primary: bool) -> str:
-    place = _shown(config.main or config.config_path, project.root)
+    place = os.path.relpath(config.main or config.config_path, project.root)
     environment = f", environment {config.environment}" if config.environment else ""
     answers = ", answers HTTP" if is_primary else ""
     return f"{style(config.name, 'bold')}  {style(f'({place}{environment}{answers})', 'dim')}"
-
-
-def _shown(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
 def _rows(config: WorkerConfig, project: Project, stores: Stores) -> Iterator[Row]:

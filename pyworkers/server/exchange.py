@@ -66,7 +66,7 @@ class Exchange:
             self._error = describe_failure(error.cause, full=self._full)
             return
         self._error = describe_failure(error, full=self._full)
-        if isinstance(error, CpuLimitExceeded):
+        if isinstance(error, CpuLimitExceeded) or isinstance(error.__cause__, CpuLimitExceeded):
             self.status, kind, body = _UNAVAILABLE, TEXT, f"error code: 1102\n{error}\n".encode()
         else:
             accept = next((value for name, value in self._scope["headers"] if name == b"accept"), b"")

@@ -17,7 +17,7 @@ from typing import Protocol
 import httpx
 import pytest
 
-COMMAND = Path(sys.executable).with_name("pyworkers")
+COMMAND = Path(os.environ.get("PYWORKERS_COMMAND") or Path(sys.executable).with_name("pyworkers"))
 READY = "[wrangler:info] Ready on "
 CONFIG = """name = "{name}"
 main = "{main}"

@@ -59,7 +59,7 @@ class Handler:
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="The entry to write. [<main>_entry.py beside the main module]",
+    help="The entry to write. [<main>_deploy.py beside the main module]",
 )
 @click.option("--force", is_flag=True, help="Write over a file that `export` did not write.")
 def export(*, config: Path | None, output: Path | None, force: bool) -> None:
@@ -67,7 +67,7 @@ def export(*, config: Path | None, output: Path | None, force: bool) -> None:
     worker = load_project(Path.cwd(), (config,) if config is not None else ()).primary
     if worker.main is None:
         raise ConfigError("the worker has no main module", file=worker.config_path, key="main")
-    target = worker.main.with_name(f"{worker.main.stem}_entry.py") if output is None else Path.cwd() / output
+    target = worker.main.with_name(f"{worker.main.stem}_deploy.py") if output is None else Path.cwd() / output
     if target.parent.resolve() != worker.main.parent.resolve():
         raise UsageError(
             f"the entry must lie beside {worker.main.name}, which it imports",

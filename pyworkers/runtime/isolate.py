@@ -113,9 +113,7 @@ class Isolate:
         event = self._event("rpc", props, caller)
         return await self._run(event, self._call(event, method, args, entrypoint))
 
-    async def trigger(
-        self, kind: str, payload: Any, *, caller: Event | None = None, event: Event | None = None
-    ) -> Any:
+    async def trigger(self, kind: str, payload: Any, *, caller: Event | None = None, event: Event | None = None) -> Any:
         """Deliver an event other than HTTP (``scheduled``, ``queue``, ``email``, ``tail``, ``trace``, ``test``)."""
         event = event or self._event(kind, None, caller)
         return await self._run(event, self._trigger(event, kind, payload))
@@ -182,22 +180,24 @@ class Isolate:
             self.metrics.events[event.kind].record(perf_counter() - event.started_s, failed=failed)
 
     async def _fetch(self, event: Event, request: Request, entrypoint: str | None) -> Response:
-        handlers = self.handlers
-        if handlers.default is None and entrypoint is None and handlers.functions:
-            handler = self._function("fetch", "fetch")
-            if handlers.legacy:
-                result = handler, (request, self.env, event.ctx)
-            else:
-                result = handler, (self.sdk.Request(request), self.sdk._EnvWrapper(self.env), event.ctx)
-        else:
+        sdk = self.sdk
+        args: tuple[Any, ...]
+        if entrypoint is not None or self.handlers.default is not None or not self.handlers.functions:
             instance = self._instance(event, entrypoint)
             name = self._class_handler("fetch")
             handler = getattr(instance, name, None)
             if handler is None:
                 raise type_error(f"Method {name} does not exist")
-            result = handler, (self.sdk.Request(request), None, None)
-        returned = relaxed_call(result[0], *result[1])
-        if not isinstance(returned, self.sdk.Response) and _is_awaitable(returned):
+            args = (sdk.Request(request), None, None)  # `env` and `ctx` reached the class through its constructor
+        elif self.handlers.legacy:
+            handler, args = self._function("fetch", "on_fetch"), (request, self.env, event.ctx)
+        else:
+            handler, args = (
+                self._function("fetch", "fetch"),
+                (sdk.Request(request), sdk._EnvWrapper(self.env), event.ctx),
+            )
+        returned = relaxed_call(handler, *args)
+        if not isinstance(returned, sdk.Response) and _is_awaitable(returned):
             returned = await returned
         return self._response(returned)
 
@@ -225,7 +225,6 @@ class Isolate:
             function = getattr(self._instance(event, None), self._class_handler(kind), None)
             if function is None:
                 raise type_error(f"Method {kind} does not exist")
-            # `env` and `ctx` reach a class through its constructor; here they are undefined.
             args: tuple[Any, ...] = (self.sdk.python_from_rpc(payload), None, None)
             result = relaxed_call(function, *args) if kind == "test" else function(*args)
         elif self.handlers.legacy:

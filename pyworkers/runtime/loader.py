@@ -173,6 +173,6 @@ def _import_module(name: str, package: str | None = None) -> ModuleType:
 
 def _install() -> None:
     if _Finder not in sys.meta_path:
-        sys.meta_path.insert(0, _Finder)  # type: ignore[arg-type]  # a class with find_spec is a finder
+        sys.meta_path.insert(0, _Finder)
         patched: Callable[..., ModuleType] = _import_module
         importlib.import_module = patched

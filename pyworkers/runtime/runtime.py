@@ -231,9 +231,7 @@ def override_vars(config: WorkerConfig, values: dict[str, Any]) -> WorkerConfig:
     return replace(config, vars={**config.vars, **values})
 
 
-def _task_factory(
-    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **kwargs: Any
-) -> asyncio.Task[Any]:
+def _task_factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **kwargs: Any) -> asyncio.Task[Any]:
     """Make tasks that a worker's code creates able to ``run_sync``, and count their CPU time as its event's."""
     context: contextvars.Context | None = kwargs.get("context")
     realm = REALM.get(None) if context is None else context.get(REALM)

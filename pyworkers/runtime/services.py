@@ -15,17 +15,14 @@ from typing import Any, Protocol
 
 from pyworkers.js.clone import structured_clone
 from pyworkers.js.promise import JsPromise, is_thenable, js_async, settle
+from pyworkers.js.redirects import follow_redirects
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
-from pyworkers.js.url import URL
 from pyworkers.js.values import JsException, JsObject, JsProxy, js_arguments, type_error
 from pyworkers.runtime.events import Event, current_event
 from pyworkers.runtime.failures import remote_error
 from pyworkers.runtime.isolate import Isolate
 from pyworkers.runtime.metrics import Metrics
-
-MAX_REDIRECTS = 20
-REDIRECT_STATUSES = frozenset((301, 302, 303, 307, 308))
 
 
 class Target(Protocol):
@@ -114,14 +111,7 @@ class Fetcher(JsProxy):
         isolate = self._target()
         if isolate is None:
             return Response.js_new(not_found(self._service), JsObject({"status": 503}))
-        follow = request.redirect == "follow"
-        for _ in range(MAX_REDIRECTS + 1):
-            response = await self._send(isolate, request, caller)
-            location = response.location() if follow and response.status in REDIRECT_STATUSES else None
-            if location is None:
-                return response
-            request = request.redirected(str(URL(location, request.url).href), response.status)
-        raise type_error("Too many redirects.")
+        return await follow_redirects(request, lambda sent: self._send(isolate, sent, caller))
 
     async def _send(self, isolate: Isolate, request: Request, caller: Event | None) -> Response:
         try:
@@ -130,7 +120,7 @@ class Fetcher(JsProxy):
             )
         except (Exception, asyncio.CancelledError) as error:
             raise remote_error(error) from None
-        return response.received(request.url)
+        return response.received(request)
 
     async def _call(self, method: str, args: tuple[Any, ...], caller: Event | None) -> Any:
         isolate = self._target()

@@ -159,7 +159,7 @@ async def _serve(options: DevOptions, project: Project, output: Output, stopper:
         capture = stack.enter_context(Capture(output, log))
         stack.enter_context(Watchdog())
         clock = SystemClock()
-        stores = Stores(_state_dir(options, project), project.tools, clock)
+        stores = Stores(_state_dir(options, project), project, clock)
         runtime = Runtime(project, stores, clock=clock, console=capture.console)
         await runtime.__aenter__()
         stack.push_async_callback(runtime.close, drain_s=_DRAIN_S)

@@ -101,7 +101,7 @@ def runtime(
     from pyworkers.runtime.stores import Stores
 
     project = load_project(request.config.rootpath, worker_config)
-    stores = Stores(None, project.tools, clock=clock, scratch_dir=tmp_path / "pyworkers")
+    stores = Stores(None, project, clock, scratch_dir=tmp_path / "pyworkers")
     runtime = Runtime(project, stores, clock=clock, outbound=outbound)
     event_loop_runner.run(runtime.__aenter__())
     try:

@@ -60,7 +60,7 @@ class TestWorker:
         else:
             request = sdk.Request(resource, **options).js_object if options else resource.js_object
         response = await self.isolate.fetch(request.delivered())
-        return sdk.Response(response.received(request.url))
+        return sdk.Response(response.received(request))
 
     async def scheduled(self, *, cron: str = "* * * * *", scheduled_time_ms: int | None = None) -> ScheduledController:
         """Run the scheduled handler; returns the controller it got.

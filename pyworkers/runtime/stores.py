@@ -1,0 +1,187 @@
+"""Where the data of a project's bindings lives, shared by its workers.
+
+An engine is made when the first binding asks for it and opens its files at first use, so that a project which never
+touches R2 never imports moto. Two bindings that name the same namespace, database or bucket share one engine.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from pyworkers.clock import Clock
+from pyworkers.config.model import Project
+from pyworkers.config.tables import AnalyticsEngineDataset, D1Database, KVNamespace, R2Bucket
+from pyworkers.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pyworkers.bindings.ai.service import AIService
+
+# Binding kind → engine name → where its class is. The first is the default.
+ENGINES: Final[dict[str, dict[str, str]]] = {
+    "kv": {"sqlite": "pyworkers.engines.kv.sqlite_engine:SqliteKVEngine"},
+    "d1": {"sqlite": "pyworkers.engines.d1.sqlite_engine:SqliteD1Engine"},
+    "r2": {"moto": "pyworkers.engines.r2.moto_engine:MotoR2Engine"},
+    "analytics_engine": {"sqlite": "pyworkers.engines.analytics.sqlite_engine:SqliteAnalyticsEngine"},
+}
+
+
+class Engine(Protocol):
+    """What every engine has in common."""
+
+    async def close(self) -> None:
+        """Give everything back; idempotent."""
+        ...
+
+
+class Stores:
+    """The engines of one project.
+
+    Args:
+        state_dir: the folder that holds everything; None keeps everything in memory, and what must be a file in a
+            folder that `close` removes.
+        project: says which engines were chosen, and where its files are.
+        clock: what decides when something expires.
+        scratch_dir: where files go that ``state_dir=None`` cannot avoid; a new temporary folder by default.
+    """
+
+    def __init__(
+        self, state_dir: Path | None, project: Project, clock: Clock, *, scratch_dir: Path | None = None
+    ) -> None:
+        self.state_dir = state_dir
+        self._project = project
+        self._clock = clock
+        self._scratch_dir = scratch_dir
+        self._owns_scratch = False
+        self._engines: dict[tuple[str, str], Any] = {}
+        self._ai: AIService | None = None
+
+    # ---- the objects that bindings are
+
+    def kv_binding(self, config: KVNamespace) -> Any:
+        """Return the object of a KV binding."""
+        from pyworkers.bindings.kv import KvNamespace
+
+        return KvNamespace(self.engine("kv", config.id or config.binding), self._clock)
+
+    def d1_binding(self, config: D1Database) -> Any:
+        """Return the object of a D1 binding."""
+        from pyworkers.bindings.d1 import D1Database as Binding
+
+        return Binding(self.engine("d1", _database_name(config)))
+
+    def r2_binding(self, config: R2Bucket) -> Any:
+        """Return the object of an R2 binding."""
+        from pyworkers.bindings.r2 import R2Bucket as Binding
+
+        return Binding(self.engine("r2", config.bucket_name or config.binding))
+
+    def analytics_binding(self, config: AnalyticsEngineDataset) -> Any:
+        """Return the object of an Analytics Engine binding."""
+        from pyworkers.bindings.analytics import AnalyticsEngineDataset as Binding
+
+        return Binding(self.engine("analytics_engine", "events"), config.dataset or config.binding)
+
+    def ai_binding(self) -> Any:
+        """Return the object of the AI binding."""
+        from pyworkers.bindings.ai.binding import Ai
+
+        return Ai(self.ai_service())
+
+    # ---- engines
+
+    def engine(self, kind: str, name: str) -> Any:
+        """Return the engine of one namespace, database, bucket or table file, made at the first call.
+
+        Raises:
+            ConfigError: the project chose an engine that does not exist.
+        """
+        key = kind, name
+        if key not in self._engines:
+            self._engines[key] = self._engine_class(kind)(self.path_of(kind, name), clock=self._clock)
+        return self._engines[key]
+
+    def path_of(self, kind: str, name: str) -> Path | None:
+        """Return where an engine keeps its data; None is memory."""
+        from pyworkers.engines.sqlite import file_name
+
+        if kind == "r2":
+            return self._folder() / "r2" / file_name(name)
+        if self.state_dir is None:
+            return None
+        folder = {"analytics_engine": "analytics"}.get(kind, kind)
+        return self.state_dir / folder / f"{file_name(name)}.sqlite"
+
+    def ai_service(self) -> AIService:
+        """Return what answers for Workers AI, one a project."""
+        if self._ai is None:
+            from pyworkers.bindings.ai.service import AIService
+            from pyworkers.engines.ai.settings import AISettings
+
+            settings = AISettings.from_config(self._project.tools.ai, root=self._project.root)
+            self._ai = AIService(settings, clock=self._clock)
+        return self._ai
+
+    def describe(self, kind: str, config: Any) -> str:
+        """Return one line for the start-up table: the engine and where its data is."""
+        if kind == "ai":
+            return "; ".join(self.ai_service().describe())
+        names: dict[str, Callable[[], str]] = {
+            "kv": lambda: config.id or config.binding,
+            "d1": lambda: _database_name(config),
+            "r2": lambda: config.bucket_name or config.binding,
+            "analytics_engine": lambda: config.dataset or config.binding,
+        }
+        place = "in memory" if self.state_dir is None else str(_shown(self.state_dir))
+        return f"{names[kind]()}  {self._engine_name(kind)}, {place}"
+
+    async def close(self) -> None:
+        """Close every engine; what was acknowledged stays."""
+        engines, self._engines = list(self._engines.values()), {}
+        for engine in engines:
+            await engine.close()
+        service, self._ai = self._ai, None
+        if service is not None:
+            await service.close()
+        if self._owns_scratch and self._scratch_dir is not None:
+            shutil.rmtree(self._scratch_dir, ignore_errors=True)
+            self._scratch_dir = None
+
+    def _engine_name(self, kind: str) -> str:
+        chosen: str | None = getattr(self._project.tools.engines, kind)
+        return chosen or next(iter(ENGINES[kind]))
+
+    def _engine_class(self, kind: str) -> Callable[..., Any]:
+        name = self._engine_name(kind)
+        known = ENGINES[kind]
+        if name not in known:
+            raise ConfigError(
+                f'[tool.pyworkers.engines] {kind} = "{name}": there is no such engine; there are {", ".join(known)}',
+                key=f"tool.pyworkers.engines.{kind}",
+                hint="leave the key out for the default",
+            )
+        module, _, attribute = known[name].partition(":")
+        found: Callable[..., Any] = getattr(import_module(module), attribute)
+        return found
+
+    def _folder(self) -> Path:
+        if self.state_dir is not None:
+            return self.state_dir
+        if self._scratch_dir is None:
+            self._scratch_dir = Path(tempfile.mkdtemp(prefix="pyworkers-"))
+            self._owns_scratch = True
+        return self._scratch_dir
+
+
+def _database_name(config: D1Database) -> str:
+    return config.database_name or config.database_id or config.binding
+
+
+def _shown(path: Path) -> Path:
+    """A path relative to the current folder where it lies in it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import lru_cache, wraps
+from functools import wraps
+from types import FunctionType
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from pyworkers.js.values import JsException
 
 R = TypeVar("R")
+
+# Weak, so that a replaced worker's functions can go.
+_known: WeakKeyDictionary[FunctionType, tuple[int | None, frozenset[str] | None]] = WeakKeyDictionary()
 
 
 def relaxed_call(func: Callable[..., R], *args: Any, **kwargs: Any) -> R:
@@ -44,16 +49,20 @@ def run_js(code: str, /) -> Any:
 
 def _accepts(func: Callable[..., Any]) -> tuple[int | None, frozenset[str] | None]:
     """How many positional arguments and which keywords a callable takes; None where it takes any."""
+    if type(func) is FunctionType:
+        return _accepts_function(func)
     plain = getattr(func, "__func__", None)
-    if plain is None:
+    if type(plain) is not FunctionType:
         return _accepts_uncached(func)
     positional, keywords = _accepts_function(plain)
     return (None if positional is None else positional - 1), keywords
 
 
-@lru_cache(maxsize=1024)
-def _accepts_function(func: Callable[..., Any]) -> tuple[int | None, frozenset[str] | None]:
-    return _accepts_uncached(func)
+def _accepts_function(func: FunctionType) -> tuple[int | None, frozenset[str] | None]:
+    known = _known.get(func)
+    if known is None:
+        known = _known[func] = _accepts_uncached(func)
+    return known
 
 
 def _accepts_uncached(func: Callable[..., Any]) -> tuple[int | None, frozenset[str] | None]:

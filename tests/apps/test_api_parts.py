@@ -1,12 +1,14 @@
 """Routing, migrations, JSON bodies, and what the workers must have in common."""
 
+from pathlib import Path
+
 import pytest
 from inference_ui_api.graphql_http import GRAPHQL_TYPE, JSON_TYPE, _negotiate
 from inference_ui_api.migrations import split_statements
 from inference_ui_api.routing import Route, Router
 from inference_ui_api.web import HttpError, parse_json
 
-from tests.apps.conftest import WORKERS
+WORKERS = Path(__file__).parents[2] / "workers"
 
 
 def router():

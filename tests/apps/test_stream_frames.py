@@ -49,7 +49,10 @@ def test_every_frame_is_one_data_line():
     assert all(line == b"" or line.startswith(b"data: ") for line in sent.split(b"\n"))
 
 
-STREAM = 'data: {"response":"Zür"}\n\ndata: {"response":"ich 🚋"}\r\n\r\n: comment\nevent: x\ndata:a\ndata: b\n\ndata: [DONE]'
+STREAM = (
+    'data: {"response":"Zür"}\n\ndata: {"response":"ich 🚋"}\r\n\r\n'
+    ": comment\nevent: x\ndata:a\ndata: b\n\ndata: [DONE]"
+)
 EVENTS = ['{"response":"Zür"}', '{"response":"ich 🚋"}', "a\nb", "[DONE]"]
 
 

@@ -193,7 +193,8 @@ def _timestamp_ms(value: Any, now_ms: int) -> int:
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not is_number or not 0 <= value <= MAX_TIMESTAMP_MS:
         raise _WrongField("timestamp", "must be milliseconds since the epoch or an ISO 8601 time")
-    return round(value)
+    time_ms: int = round(value)
+    return time_ms
 
 
 def _sent_id(item: Any) -> str | None:

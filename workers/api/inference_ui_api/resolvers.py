@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from graphql import GraphQLError, GraphQLResolveInfo
+from graphql import GraphQLError
 
 from . import event_queries, flow_store
 from .call import Call, now_ms
@@ -14,49 +14,52 @@ from .index import api_version
 from .ingestion import ingest
 from .usage_queries import list_model_usage
 
-MAX_MUTATION_EVENTS = 1000
+if TYPE_CHECKING:
+    from graphql import GraphQLResolveInfo
+
+    Info: TypeAlias = GraphQLResolveInfo[Any]
 
 
-def version(_root: Any, info: GraphQLResolveInfo) -> str:
+def version(_root: Any, info: Info) -> str:
     """`Query.version`."""
     return api_version(_call(info))
 
 
-async def health(_root: Any, info: GraphQLResolveInfo) -> dict[str, Any]:
+async def health(_root: Any, info: Info) -> dict[str, Any]:
     """`Query.health`."""
     found = await check_health(_call(info).env)
     checks = [{"binding": name, **check} for name, check in found["checks"].items()]
     return {"status": found["status"], "timestamp": found["timestamp"], "checks": checks}
 
 
-async def events(_root: Any, info: GraphQLResolveInfo, *, limit: int, offset: int, **narrowing: Any) -> list[Any]:
+async def events(_root: Any, info: Info, *, limit: int, offset: int, **narrowing: Any) -> list[Any]:
     """`Query.events`."""
     call = _call(info)
     query = _query(**narrowing)
     return await event_queries.list_events(call.env.DB, call.tenant_id, query, limit=limit, offset=offset)
 
 
-async def event(_root: Any, info: GraphQLResolveInfo, *, id: str) -> Any:  # noqa: A002  # the field's argument
+async def event(_root: Any, info: Info, *, id: str) -> Any:  # noqa: A002  # the field's argument
     """`Query.event`."""
     call = _call(info)
     found = await event_queries.list_events(call.env.DB, call.tenant_id, EventQuery(id=id), limit=1)
     return found[0] if found else None
 
 
-async def user_events(_root: Any, info: GraphQLResolveInfo, *, userId: str, limit: int) -> list[Any]:
+async def user_events(_root: Any, info: Info, *, userId: str, limit: int) -> list[Any]:
     """`Query.userEvents`."""
     call = _call(info)
     return await event_queries.list_events(call.env.DB, call.tenant_id, EventQuery(user_id=userId), limit=limit)
 
 
-async def component_events(_root: Any, info: GraphQLResolveInfo, *, componentId: str, limit: int) -> list[Any]:
+async def component_events(_root: Any, info: Info, *, componentId: str, limit: int) -> list[Any]:
     """`Query.componentEvents`."""
     call = _call(info)
     query = EventQuery(component=componentId)
     return await event_queries.list_events(call.env.DB, call.tenant_id, query, limit=limit)
 
 
-async def event_count(_root: Any, info: GraphQLResolveInfo, **narrowing: Any) -> int:
+async def event_count(_root: Any, info: Info, **narrowing: Any) -> int:
     """`Query.eventCount`."""
     call = _call(info)
     return await event_queries.count_events(call.env.DB, call.tenant_id, _query(**narrowing))
@@ -64,7 +67,7 @@ async def event_count(_root: Any, info: GraphQLResolveInfo, **narrowing: Any) ->
 
 async def analytics(
     _root: Any,
-    info: GraphQLResolveInfo,
+    info: Info,
     *,
     startDate: int,
     endDate: int,
@@ -80,25 +83,25 @@ async def analytics(
     return await event_queries.measure_events(call.env.DB, call.tenant_id, query, metrics=metrics, group_by=groupBy)
 
 
-async def ai_usage(_root: Any, info: GraphQLResolveInfo, *, period: str | None = None) -> list[dict[str, Any]]:
+async def ai_usage(_root: Any, info: Info, *, period: str | None = None) -> list[dict[str, Any]]:
     """`Query.aiUsage`."""
     call = _call(info)
     return await list_model_usage(call.env.DB, call.tenant_id, from_ms=period_start_ms(period, now_ms()))
 
 
-async def flows(_root: Any, info: GraphQLResolveInfo, *, limit: int, offset: int) -> list[dict[str, Any]]:
+async def flows(_root: Any, info: Info, *, limit: int, offset: int) -> list[dict[str, Any]]:
     """`Query.flows`."""
     call = _call(info)
     return await flow_store.list_flows(call.env.DB, call.tenant_id, limit=limit, offset=offset)
 
 
-async def flow(_root: Any, info: GraphQLResolveInfo, *, id: str) -> dict[str, Any] | None:  # noqa: A002
+async def flow(_root: Any, info: Info, *, id: str) -> dict[str, Any] | None:  # noqa: A002
     """`Query.flow`."""
     call = _call(info)
     return await flow_store.get_flow(call.env.DB, call.tenant_id, id)
 
 
-async def track_event(_root: Any, info: GraphQLResolveInfo, *, input: dict[str, Any]) -> bool:  # noqa: A002
+async def track_event(_root: Any, info: Info, *, input: dict[str, Any]) -> bool:  # noqa: A002
     """`Mutation.trackEvent`."""
     stored = await ingest(_call(info), [input])
     if stored["failures"]:
@@ -106,24 +109,24 @@ async def track_event(_root: Any, info: GraphQLResolveInfo, *, input: dict[str, 
     return True
 
 
-async def record_events(_root: Any, info: GraphQLResolveInfo, *, events: list[dict[str, Any]]) -> dict[str, Any]:
+async def record_events(_root: Any, info: Info, *, events: list[dict[str, Any]]) -> dict[str, Any]:
     """`Mutation.recordEvents`."""
     return await ingest(_call(info), events)
 
 
-async def create_flow(_root: Any, info: GraphQLResolveInfo, *, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002
+async def create_flow(_root: Any, info: Info, *, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002
     """`Mutation.createFlow`."""
     call = _call(info)
     return await flow_store.create_flow(call.env.DB, call.tenant_id, input["name"], input["steps"], now_ms=now_ms())
 
 
-async def delete_flow(_root: Any, info: GraphQLResolveInfo, *, id: str) -> dict[str, bool]:  # noqa: A002
+async def delete_flow(_root: Any, info: Info, *, id: str) -> dict[str, bool]:  # noqa: A002
     """`Mutation.deleteFlow`."""
     call = _call(info)
     return {"success": await flow_store.delete_flow(call.env.DB, call.tenant_id, id)}
 
 
-def _call(info: GraphQLResolveInfo) -> Call:
+def _call(info: Info) -> Call:
     call = info.context
     assert isinstance(call, Call)
     return call

@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS events (
   event TEXT NOT NULL,
   component TEXT,
   properties TEXT NOT NULL CHECK (json_valid(properties)),
-  metadata TEXT CHECK (json_valid(metadata)),
+  metadata TEXT CHECK (metadata IS NULL OR json_valid(metadata)),
   user_id TEXT,
   session_id TEXT NOT NULL,
   timestamp_ms INTEGER NOT NULL,

@@ -1,0 +1,286 @@
+"""POST and GET /graphql, in the running application."""
+
+import json
+from urllib.parse import urlencode
+
+import pytest
+
+JSON_TYPE = "application/json"
+GRAPHQL_TYPE = "application/graphql-response+json"
+T0 = 1_760_000_000_000  # 2025-10-09T08:53:20Z
+
+
+async def ask(worker, query, variables=None, *, accept=GRAPHQL_TYPE, **fields):
+    body = json.dumps({"query": query, "variables": variables, **fields})
+    headers = {"content-type": JSON_TYPE, "accept": accept}
+    response = await worker.fetch("/graphql", method="POST", body=body, headers=headers)
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert response.headers["content-type"] == f"{accept}; charset=utf-8"
+    return response.status, await response.json()
+
+
+async def data(worker, query, variables=None):
+    status, body = await ask(worker, query, variables)
+    assert (status, body.get("errors")) == (200, None)
+    return body["data"]
+
+
+async def record(worker, *events):
+    response = await worker.fetch("/events", method="POST", body=json.dumps(events))
+    assert (await response.json())["failures"] == []
+
+
+EVENTS = [
+    {"id": "1", "event": "view", "sessionId": "s1", "userId": "u1", "timestamp": T0, "component": "Page"},
+    {"id": "2", "event": "click", "sessionId": "s1", "userId": "u1", "timestamp": T0 + 1, "data": {"x": [1, None]}},
+    {"id": "3", "event": "view", "sessionId": "s2", "userId": "u2", "timestamp": T0 + 86_400_000, "component": "Page"},
+    {"id": "4", "event": "view", "sessionId": "s3", "timestamp": T0 + 86_400_001},
+]
+
+
+async def test_version_and_health(worker, clock):
+    found = await data(worker, "{ version health { status timestamp checks { binding ok error } } }")
+    assert found["version"] == "v1"
+    assert found["health"]["status"] == "healthy"
+    assert found["health"]["timestamp"] == clock.now_ms()
+    assert {"binding": "STREAMING", "ok": True, "error": None} in found["health"]["checks"]
+
+
+async def test_an_event_has_all_it_was_sent_with(worker):
+    await record(worker, EVENTS[1])
+    fields = "id type event component data properties metadata userId sessionId timestamp"
+    assert await data(worker, f'{{ event(id: "2") {{ {fields} }} none: event(id: "9") {{ id }} }}') == {
+        "event": {
+            "id": "2",
+            "type": "click",
+            "event": "click",
+            "component": None,
+            "data": {"x": [1, None]},
+            "properties": {"x": [1, None]},
+            "metadata": None,
+            "userId": "u1",
+            "sessionId": "s1",
+            "timestamp": T0 + 1,
+        },
+        "none": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ids"),
+    [
+        ("", "4321"),
+        ("(limit: 2)", "43"),
+        ("(limit: 2, offset: 1)", "32"),
+        ('(type: "view")', "431"),
+        ('(component: "Page", userId: "u1")', "1"),
+        ('(sessionId: "s1")', "21"),
+        (f"(filter: {{from: {T0 + 1}, to: {T0 + 86_400_000}}})", "32"),
+        ('(filter: {type: "click"})', "2"),
+        ("(type: \"x' OR '1'='1\")", ""),
+    ],
+)
+async def test_events_are_listed_newest_first_and_narrowed(worker, arguments, ids):
+    await record(worker, *EVENTS)
+    found = await data(worker, f"{{ events{arguments} {{ id }} }}")
+    assert "".join(event["id"] for event in found["events"]) == ids
+
+
+async def test_counts_and_shorthands(worker, clock):
+    now = T0 + 30 * 86_400_000
+    clock.advance((now - clock.now_ms()) / 1000)
+    await record(worker, *EVENTS, {"event": "view", "userId": "u1", "component": "Nav", "timestamp": now})
+    query = """{ all: eventCount  views: eventCount(type: "view")  recent: eventCount(period: "24h")
+      userEvents(userId: "u1", limit: 1) { component }  componentEvents(componentId: "Page") { id } }"""
+    assert await data(worker, query) == {
+        "all": 5,
+        "views": 4,
+        "recent": 1,
+        "userEvents": [{"component": "Nav"}],
+        "componentEvents": [{"id": "3"}, {"id": "1"}],
+    }
+
+
+# What @inference-ui/js and @inference-ui/node send.
+SDK_ANALYTICS = """query QueryAnalytics($userId: ID, $startDate: Int!, $endDate: Int!, $metrics: [String!],
+  $groupBy: String) { analytics(userId: $userId, startDate: $startDate, endDate: $endDate, metrics: $metrics,
+  groupBy: $groupBy) { metrics breakdown } }"""
+
+
+async def test_analytics_as_the_published_clients_ask(worker):
+    await record(worker, *EVENTS)
+    span = {"startDate": T0, "endDate": T0 + 86_400_000}
+    assert (await data(worker, SDK_ANALYTICS, span))["analytics"] == {
+        "metrics": {"totalEvents": 3, "uniqueUsers": 2, "uniqueSessions": 2, "eventsPerSession": 1.5},
+        "breakdown": None,
+    }
+    asked = {**span, "userId": "u1", "metrics": ["totalEvents"], "groupBy": "event"}
+    assert (await data(worker, SDK_ANALYTICS, asked))["analytics"] == {
+        "metrics": {"totalEvents": 2},
+        "breakdown": [{"key": "click", "value": 1}, {"key": "view", "value": 1}],
+    }
+    days = {"startDate": 0, "endDate": 2 * T0, "metrics": [], "groupBy": "day"}
+    assert (await data(worker, SDK_ANALYTICS, days))["analytics"] == {
+        "metrics": {},
+        "breakdown": [{"key": "2025-10-09", "value": 2}, {"key": "2025-10-10", "value": 2}],
+    }
+    nothing = {"startDate": 1, "endDate": 2}
+    assert (await data(worker, SDK_ANALYTICS, nothing))["analytics"]["metrics"] == {
+        "totalEvents": 0,
+        "uniqueUsers": 0,
+        "uniqueSessions": 0,
+        "eventsPerSession": 0,
+    }
+
+
+async def test_flows_as_the_published_clients_use_them(worker, clock):
+    create = """mutation CreateFlow($name: String!, $steps: JSON!) {
+      createFlow(input: {name: $name, steps: $steps}) { id userId name steps createdAt updatedAt } }"""
+    steps = [{"id": "a", "component": "Form", "next": None}]
+    created = (await data(worker, create, {"name": "Sign-up", "steps": steps}))["createFlow"]
+    when = created["createdAt"]
+    assert created == {
+        "id": created["id"],
+        "userId": "anonymous",
+        "name": "Sign-up",
+        "steps": steps,
+        "createdAt": when,
+        "updatedAt": when,
+    }
+    assert when.endswith("Z")
+    query = "query Flow($id: ID!) { flow(id: $id) { name } flows { id } }"
+    found = await data(worker, query, {"id": created["id"]})
+    assert found == {"flow": {"name": "Sign-up"}, "flows": [{"id": created["id"]}]}
+    delete = "mutation DeleteFlow($id: ID!) { deleteFlow(id: $id) { success } }"
+    assert await data(worker, delete, {"id": created["id"]}) == {"deleteFlow": {"success": True}}
+    assert await data(worker, delete, {"id": created["id"]}) == {"deleteFlow": {"success": False}}
+    assert await data(worker, query, {"id": created["id"]}) == {"flow": None, "flows": []}
+
+
+async def test_events_are_recorded_by_mutation(worker, env):
+    mutation = """mutation($events: [EventInput!]!) { recordEvents(events: $events) {
+      processed errors duplicates failures { index id field message } } trackEvent(input: {event: "c"}) }"""
+    events = [{"id": "1", "event": "a", "timestamp": T0}, {"id": "1", "event": "a"}, {"event": ""}]
+    assert await data(worker, mutation, {"events": events}) == {
+        "recordEvents": {
+            "processed": 2,
+            "errors": 1,
+            "duplicates": 1,
+            "failures": [{"index": 2, "id": None, "field": "event", "message": "event is required"}],
+        },
+        "trackEvent": True,
+    }
+    assert (await env.DB.prepare("SELECT count(*) AS n FROM events").first())["n"] == 2
+
+
+async def test_ai_usage_is_empty_before_the_first_generation(worker):
+    assert await data(worker, "{ aiUsage { model } }") == {"aiUsage": []}
+
+
+# -- GraphQL over HTTP
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_query_by_get_is_one_by_post(worker, method):
+    query = "query A { version } query B($x: String) { eventCount(type: $x) }"
+    fields = {"query": query, "operationName": "B", "variables": {"x": "none"}}
+    if method == "GET":
+        url = "/graphql?" + urlencode({**fields, "variables": json.dumps(fields["variables"])})
+        response = await worker.fetch(url)
+    else:
+        response = await worker.fetch("/api/graphql", method="POST", body=json.dumps(fields))
+    assert (response.status, response.headers["content-type"]) == (200, f"{JSON_TYPE}; charset=utf-8")
+    assert await response.json() == {"data": {"eventCount": 0}}
+
+
+async def test_a_mutation_by_get_is_refused(worker):
+    url = "/graphql?" + urlencode({"query": 'mutation { trackEvent(input: {event: "a"}) }'})
+    response = await worker.fetch(url)
+    assert (response.status, response.headers["allow"]) == (405, "POST")
+    assert await response.json() == {"errors": [{"message": "Mutations are sent by POST"}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        ("{}", 400, "Missing query parameter"),
+        ("", 400, "Invalid request: body must be JSON, it is empty"),
+        ("[]", 400, "Batched requests are not supported; send one operation a request"),
+        ("1", 400, "The body must be a JSON object"),
+        ('{"query": 1}', 400, '"query" must be a string'),
+        ('{"query": "{ version }", "variables": []}', 400, '"variables" must be an object'),
+        ('{"query": "{ version }", "operationName": 1}', 400, '"operationName" must be a string'),
+        ('{"query": "{ version }", "extensions": 1}', 400, '"extensions" must be an object'),
+    ],
+)
+@pytest.mark.parametrize("accept", [JSON_TYPE, GRAPHQL_TYPE])
+async def test_what_is_no_graphql_request(worker, accept, body, status, message):
+    headers = {"content-type": JSON_TYPE, "accept": accept}
+    response = await worker.fetch("/graphql", method="POST", body=body, headers=headers)
+    assert (response.status, await response.json()) == (status, {"errors": [{"message": message}]})
+
+
+async def test_another_media_type_is_refused(worker):
+    headers = {"content-type": "application/xml"}
+    response = await worker.fetch("/graphql", method="POST", body="<a/>", headers=headers)
+    assert response.status == 415
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "message"),
+    [
+        ("{", None, "Syntax Error: Expected Name, found <EOF>."),
+        ("{ nope }", None, "Cannot query field 'nope' on type 'Query'."),
+        ("{ " + "a " * 5001 + "}", None, "Syntax Error: Document contains more than 5000 tokens. Parsing aborted."),
+        (SDK_ANALYTICS, {"startDate": "x", "endDate": 1}, None),
+    ],
+)
+async def test_what_cannot_be_executed_is_400_for_new_clients_and_200_for_old(worker, query, variables, message):
+    status, body = await ask(worker, query, variables)
+    assert (status, "data" in body) == (400, False)
+    assert message is None or body["errors"][0]["message"] == message
+    assert (await ask(worker, query, variables, accept=JSON_TYPE)) == (200, body)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("{ events(limit: 1001) { id } }", "limit must be from 0 to 1000"),
+        ("{ events(offset: -1) { id } }", "offset must not be negative"),
+        (
+            '{ eventCount(period: "1y") }',
+            'period must be a number of hours, days or weeks, such as "24h" or "7d", not "1y"',
+        ),
+        (
+            '{ analytics(startDate: 1, endDate: 2, groupBy: "x; --") { metrics } }',
+            'Cannot group by "x; --"; known are event, component, user, session, hour, day',
+        ),
+        ("{ analytics(startDate: 2, endDate: 1) { metrics } }", "endDate must not be before startDate"),
+        ('mutation { createFlow(input: {name: " ", steps: []}) { id } }', "name must have 1 to 256 characters"),
+        ('mutation { createFlow(input: {name: "a", steps: 1}) { id } }', "steps must be a list"),
+    ],
+)
+async def test_a_wrong_argument_is_explained(worker, query, message):
+    status, body = await ask(worker, query)
+    error = body["errors"][0]
+    assert (status, error["message"], error["extensions"]) == (200, message, {"code": "BAD_USER_INPUT"})
+
+
+async def test_an_error_of_the_server_keeps_its_text_to_itself(worker, env, capfd):
+    await data(worker, "{ eventCount }")
+    await env.DB.prepare("DROP TABLE events").run()
+    status, body = await ask(worker, "{ version eventCount }")
+    assert (status, body["data"]) == (200, None)
+    assert body["errors"] == [
+        {
+            "message": "Internal server error",
+            "locations": [{"line": 1, "column": 11}],
+            "path": ["eventCount"],
+            "extensions": {"code": "INTERNAL_SERVER_ERROR"},
+        }
+    ]
+
+
+async def test_introspection_names_the_int_that_takes_milliseconds(worker):
+    found = await data(worker, '{ __type(name: "Int") { kind name } __schema { queryType { name } } }')
+    assert found == {"__type": {"kind": "SCALAR", "name": "Int"}, "__schema": {"queryType": {"name": "Query"}}}

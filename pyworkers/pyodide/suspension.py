@@ -9,13 +9,16 @@ Source: pyodide.org, ``pyodide.ffi.run_sync`` (JavaScript Promise Integration); 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 T = TypeVar("T")
+
+_MAX_IDLE: Final = 64
 
 
 class Meter(Protocol):
@@ -96,7 +99,8 @@ class Suspendable:
 
     def __await__(self) -> Generator[Any, Any, Any]:
         coroutine, meter = self._coroutine, self._meter
-        worklet = Worklet(_run)
+        idle = _idle.worklets
+        worklet = idle.pop() if idle else Worklet(_run)
         worklet.gr_context = self._context if self._context is not None else getcurrent().gr_context
         message: Any = (coroutine.send, None)
         while True:
@@ -108,15 +112,21 @@ class Suspendable:
                 result = worklet.switch(message)
             finally:
                 meter.leave()
-            if worklet.dead:
-                return result
+            if type(result) is _Outcome:
+                if len(idle) < _MAX_IDLE:
+                    worklet.gr_context = None
+                    idle.append(worklet)
+                value, error = result.take()
+                if error is not None:
+                    raise error
+                return value
             if type(result) is Suspension:
                 message = yield from _outcome(result.awaitable)
                 continue
             try:
                 sent = yield result
-            except BaseException as error:
-                message = (coroutine.throw, error)
+            except BaseException as thrown:
+                message = (coroutine.throw, thrown)
             else:
                 message = (coroutine.send, sent)
 
@@ -127,16 +137,52 @@ async def run_suspendable(coroutine: Coroutine[Any, Any, T]) -> T:
     return result
 
 
-def _run(message: tuple[Callable[[Any], Any], Any]) -> Any:
-    """Step the coroutine to its end; runs inside the worklet."""
+def _run(message: tuple[Callable[[Any], Any], Any]) -> None:
+    """Step one coroutine after another to its end; runs inside a worklet, whose parent is whoever drives it."""
     worklet = getcurrent()
-    step, argument = message
     while True:
-        try:
-            yielded = step(argument)
-        except StopIteration as stop:
-            return stop.value
-        step, argument = worklet.parent.switch(yielded)  # the parent is whoever drives this step
+        step, argument = message
+        yielded = None
+        while True:
+            try:
+                yielded = step(argument)
+            except StopIteration as stop:
+                outcome = _Outcome(stop.value, None)
+                break
+            except GreenletExit:
+                raise  # the driver was dropped
+            except BaseException as error:
+                outcome = _Outcome(None, error)
+                break
+            step, argument = worklet.parent.switch(yielded)
+        del step, argument, message, yielded  # an idle worklet holds nothing of the worker's
+        message = worklet.parent.switch(outcome)
+
+
+class _Outcome:
+    """How a coroutine ended."""
+
+    __slots__ = ("error", "value")
+
+    def __init__(self, value: Any, error: BaseException | None) -> None:
+        self.value = value
+        self.error = error
+
+    def take(self) -> tuple[Any, BaseException | None]:
+        """Return value and error, and forget them: the idle worklet still holds this object."""
+        taken = self.value, self.error
+        self.value = self.error = None
+        return taken
+
+
+class _Idle(threading.local):
+    """Worklets that wait for a coroutine: a new one costs the system calls for its stack."""
+
+    def __init__(self) -> None:
+        self.worklets: list[Worklet] = []
+
+
+_idle = _Idle()
 
 
 def _outcome(awaitable: Awaitable[Any]) -> Generator[Any, Any, tuple[Any, BaseException | None]]:

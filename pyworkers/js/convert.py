@@ -10,7 +10,7 @@ from typing import Any
 
 from pyworkers.js.buffers import JsBuffer, Uint8Array, typed_array_of
 from pyworkers.js.objects import JsArray, JsMap, JsSet, LiteralMap
-from pyworkers.js.primitives import is_nullish, to_string
+from pyworkers.js.primitives import MAX_SAFE_INTEGER, JsBigInt, is_nullish, to_string
 from pyworkers.js.realm import current_realm
 from pyworkers.js.values import JsException, JsObject, JsProxy
 
@@ -160,7 +160,7 @@ class _ToJs:
 
     def convert(self, obj: Any, depth: int) -> Any:
         if obj is None or isinstance(obj, PRIMITIVES | JsProxy) or is_nullish(obj):
-            return obj
+            return JsBigInt(obj) if type(obj) is int and not -MAX_SAFE_INTEGER <= obj <= MAX_SAFE_INTEGER else obj
         if id(obj) in self.done:
             return self.done[id(obj)]
         if self.eager_converter is not None:
@@ -190,7 +190,7 @@ class _ToJs:
     def dictionary(self, obj: Mapping[Any, Any], depth: int) -> Any:
         if self.dict_converter is not None and self.dict_converter is not FROM_ENTRIES:
             return self.dict_converter(JsArray(JsArray((key, self.convert(v, depth - 1))) for key, v in obj.items()))
-        if self.dict_converter is None and not current_realm().compat.enabled("python_workers_20260610"):
+        if self.dict_converter is None and current_realm().compat.pyodide_version.startswith("0.2"):
             literal = LiteralMap()
             self.remember(obj, literal)
             literal.entries_ = {key: self.convert(value, depth - 1) for key, value in obj.items()}

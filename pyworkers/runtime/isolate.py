@@ -192,10 +192,8 @@ class Isolate:
         elif self.handlers.legacy:
             handler, args = self._function("fetch", "on_fetch"), (request, self.env, event.ctx)
         else:
-            handler, args = (
-                self._function("fetch", "fetch"),
-                (sdk.Request(request), sdk._EnvWrapper(self.env), event.ctx),
-            )
+            handler = self._function("fetch", "fetch")
+            args = (sdk.Request(request), sdk._EnvWrapper(self.env), event.ctx)
         returned = relaxed_call(handler, *args)
         if not isinstance(returned, sdk.Response) and _is_awaitable(returned):
             returned = await returned

@@ -153,20 +153,28 @@ class RpcMethod(JsProxy, js_name="RpcProperty"):
 
 
 class RpcStub(JsProxy, js_name="RpcStub"):
-    """A function that crossed a boundary: calling it runs the function where it came from."""
+    """A function or RpcTarget that crossed a boundary: calling it, or a method of it, runs where it came from."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
+    def __init__(self, target: Any) -> None:
+        self._target = target
         self._disposed = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> JsPromise:
-        return JsPromise.run(self._call(js_arguments(args, kwargs)))
+        return JsPromise.run(self._call(None, js_arguments(args, kwargs)))
 
-    async def _call(self, args: tuple[Any, ...]) -> Any:
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name in _NOT_METHODS:
+            raise AttributeError(name)
+        return RpcStubMethod(self, name)
+
+    async def _call(self, method: str | None, args: tuple[Any, ...]) -> Any:
         if self._disposed:
             raise JsException("Error", "RPC stub used after being disposed.")
+        function = self._target if method is None else getattr(self._target, method, None)
+        if not callable(function):
+            raise type_error(f'The RPC receiver does not implement the method "{method}".')
         try:
-            result = self._function(*[send(arg) for arg in args])
+            result = function(*[send(arg) for arg in args])
             return send(await settle(result) if is_thenable(result) else result)
         except Exception as error:
             raise remote_error(error) from None
@@ -174,11 +182,22 @@ class RpcStub(JsProxy, js_name="RpcStub"):
     @js_async
     async def dup(self) -> RpcStub:
         """Return another stub of the same function."""
-        return RpcStub(self._function)
+        return RpcStub(self._target)
 
     def dispose(self) -> None:
         """Release the function."""
         self._disposed = True
+
+
+class RpcStubMethod(JsProxy, js_name="RpcProperty"):
+    """A method of a stub."""
+
+    def __init__(self, stub: RpcStub, name: str) -> None:
+        self._stub = stub
+        self._name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> JsPromise:
+        return JsPromise.run(self._stub._call(self._name, js_arguments(args, kwargs)))
 
 
 def send(value: Any) -> Any:
@@ -190,9 +209,9 @@ def send(value: Any) -> Any:
     return structured_clone(value, for_rpc=True, stub=make_stub)
 
 
-def make_stub(function: Callable[..., Any]) -> RpcStub:
-    """Return what the other side gets for a function."""
-    return function if isinstance(function, RpcStub) else RpcStub(function)
+def make_stub(target: Any) -> RpcStub:
+    """Return what the other side gets for a function or an RpcTarget."""
+    return target if isinstance(target, RpcStub) else RpcStub(target)
 
 
 def not_found(service: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import READY, StartDev, run_command
+from dev_process import READY, StartDev, run_command
 
 MakeWorker = Callable[..., Path]
 
@@ -552,7 +552,7 @@ def test_breakpoint_stops_in_the_worker(make_worker: MakeWorker, start_dev: Star
 def test_a_reader_that_stops_reading_does_not_stop_the_server(make_worker: MakeWorker, tmp_path: Path) -> None:
     import subprocess
 
-    from conftest import COMMAND, clean_environ
+    from dev_process import COMMAND, clean_environ
 
     source = HELLO.replace("    return", '    print("x" * 10_000)\n    return')
     process = subprocess.Popen(

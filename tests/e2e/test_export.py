@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from conftest import StartDev, run_command
+from dev_process import StartDev, run_command
 
 MakeWorker = Callable[..., Path]
 

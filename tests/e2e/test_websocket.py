@@ -7,7 +7,7 @@ from pathlib import Path
 from socket import SHUT_RDWR
 
 import pytest
-from conftest import Dev, StartDev
+from dev_process import Dev, StartDev
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 

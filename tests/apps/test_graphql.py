@@ -111,12 +111,12 @@ async def test_analytics_as_the_published_clients_ask(worker):
     await record(worker, *EVENTS)
     span = {"startDate": T0, "endDate": T0 + 86_400_000}
     assert (await data(worker, SDK_ANALYTICS, span))["analytics"] == {
-        "metrics": {"totalEvents": 3, "uniqueUsers": 2, "uniqueSessions": 2, "eventsPerSession": 1.5},
+        "metrics": {"events": 3, "users": 2, "sessions": 2, "eventsPerSession": 1.5},
         "breakdown": None,
     }
-    asked = {**span, "userId": "u1", "metrics": ["totalEvents"], "groupBy": "event"}
+    asked = {**span, "userId": "u1", "metrics": ["events"], "groupBy": "event"}
     assert (await data(worker, SDK_ANALYTICS, asked))["analytics"] == {
-        "metrics": {"totalEvents": 2},
+        "metrics": {"events": 2},
         "breakdown": [{"key": "click", "value": 1}, {"key": "view", "value": 1}],
     }
     days = {"startDate": 0, "endDate": 2 * T0, "metrics": [], "groupBy": "day"}
@@ -126,11 +126,30 @@ async def test_analytics_as_the_published_clients_ask(worker):
     }
     nothing = {"startDate": 1, "endDate": 2}
     assert (await data(worker, SDK_ANALYTICS, nothing))["analytics"]["metrics"] == {
-        "totalEvents": 0,
-        "uniqueUsers": 0,
-        "uniqueSessions": 0,
+        "events": 0,
+        "users": 0,
+        "sessions": 0,
         "eventsPerSession": 0,
     }
+
+
+@pytest.mark.parametrize(
+    ("period", "keys"),
+    [
+        ("hour", ["2025-10-09T08:00:00Z", "2025-10-12T08:00:00Z", "2025-10-13T08:00:00Z"]),
+        ("day", ["2025-10-09", "2025-10-12", "2025-10-13"]),
+        ("week", ["2025-10-06", "2025-10-13"]),
+        ("month", ["2025-10"]),
+    ],
+)
+async def test_analytics_by_period(worker, period, keys):
+    days = 86_400_000
+    times = (T0, T0 + 3 * days, T0 + 4 * days)  # a Thursday, the Sunday and the Monday after it
+    await record(worker, *({"event": "a", "timestamp": time} for time in times))
+    asked = {"startDate": 0, "endDate": 2 * T0, "metrics": [], "groupBy": period}
+    found = (await data(worker, SDK_ANALYTICS, asked))["analytics"]["breakdown"]
+    assert [group["key"] for group in found] == keys
+    assert sum(group["value"] for group in found) == 3
 
 
 async def test_flows_as_the_published_clients_use_them(worker, clock):
@@ -253,7 +272,7 @@ async def test_what_cannot_be_executed_is_400_for_new_clients_and_200_for_old(wo
         ),
         (
             '{ analytics(startDate: 1, endDate: 2, groupBy: "x; --") { metrics } }',
-            'Cannot group by "x; --"; known are event, component, user, session, hour, day',
+            'Cannot group by "x; --"; known are event, component, user, session, hour, day, week, month',
         ),
         ("{ analytics(startDate: 2, endDate: 1) { metrics } }", "endDate must not be before startDate"),
         ('mutation { createFlow(input: {name: " ", steps: []}) { id } }', "name must have 1 to 256 characters"),

@@ -16,10 +16,11 @@ _PERIOD = re.compile(r"([1-9]\d{0,3})([hdw])")
 _PERIOD_MS = {"h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 
 _COLUMNS = "id, event, component, properties, metadata, user_id, session_id, timestamp_ms"
+# The names of the published clients' documentation.
 METRICS = {
-    "totalEvents": "count(*)",
-    "uniqueUsers": "count(DISTINCT user_id)",
-    "uniqueSessions": "count(DISTINCT session_id)",
+    "events": "count(*)",
+    "users": "count(DISTINCT user_id)",
+    "sessions": "count(DISTINCT session_id)",
     "eventsPerSession": "count(*) * 1.0 / nullif(count(DISTINCT session_id), 0)",
 }
 GROUPS = {
@@ -29,7 +30,10 @@ GROUPS = {
     "session": "session_id",
     "hour": "strftime('%Y-%m-%dT%H:00:00Z', timestamp_ms / 1000, 'unixepoch')",
     "day": "strftime('%Y-%m-%d', timestamp_ms / 1000, 'unixepoch')",
+    "week": "date(timestamp_ms / 1000, 'unixepoch', 'weekday 0', '-6 days')",  # its Monday
+    "month": "strftime('%Y-%m', timestamp_ms / 1000, 'unixepoch')",
 }
+PERIODS = ("hour", "day", "week", "month")
 
 
 class BadArgument(ValueError):
@@ -109,7 +113,7 @@ async def measure_events(
     wanted = ", ".join(f"{METRICS[name]} AS {name}" for name in names) or "1"
     statements = [db.prepare(f"SELECT {wanted} FROM events WHERE {where}").bind(*values)]  # noqa: S608
     if group_by is not None:
-        order = "key" if group_by in ("hour", "day") else "value DESC, key"
+        order = "key" if group_by in PERIODS else "value DESC, key"
         sql = (
             f"SELECT {GROUPS[group_by]} AS key, count(*) AS value FROM events WHERE {where} "  # noqa: S608
             f"GROUP BY 1 ORDER BY {order} LIMIT {MAX_GROUPS}"

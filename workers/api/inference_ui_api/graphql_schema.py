@@ -45,9 +45,9 @@ type Query {
     userId: ID
     startDate: Int!
     endDate: Int!
-    "Of totalEvents, uniqueUsers, uniqueSessions, eventsPerSession; all of them where it is left out."
+    "Of events, users, sessions, eventsPerSession; all of them where it is left out."
     metrics: [String!]
-    "Of event, component, user, session, hour, day."
+    "Of event, component, user, session, and the periods hour, day, week, month (UTC; a week is named by its Monday)."
     groupBy: String
   ): Analytics!
   "What generations cost, by model, the most used first."

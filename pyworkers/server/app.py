@@ -34,6 +34,7 @@ class App:
         self._log = log
         self._control = control
         self._full_tracebacks = full_tracebacks
+        self._primary = runtime.project.primary.name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -54,7 +55,7 @@ class App:
             request = await make_request(scope, inbox)
             if inbox.is_gone:
                 return
-            isolate = self._runtime.primary
+            isolate = self._runtime.isolates.get(self._primary) or self._runtime.primary
             event = exchange.open(isolate)
             inbox.on_gone = partial(_cancel, asyncio.current_task())
             # Runs only if the handler gives the loop a turn: an answer made at once costs no task.

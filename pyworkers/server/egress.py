@@ -13,6 +13,7 @@ from typing import Final
 from pyworkers.js.headers import RawHeaders
 from pyworkers.js.response import Response
 from pyworkers.js.streams.readable import ReadableStream
+from pyworkers.server.cycle import EXTENSION
 from pyworkers.server.ingress import Scope, Send
 
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
@@ -71,8 +72,12 @@ async def send_response(
         await _send_stream(send, status, headers, ReadableStream.of_bytes(body or b""), gzips=True)
     else:
         body = body or b""
-        length = (b"content-length", b"%d" % len(body))
-        await send({"type": "http.response.start", "status": status, "headers": [length, *headers]})
+        headers = [(b"content-length", b"%d" % len(body)), *headers]
+        extensions = scope.get("extensions")
+        answer = extensions.get(EXTENSION) if extensions is not None else None
+        if answer is not None and answer(status, response.status_text, headers, body):
+            return
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
 

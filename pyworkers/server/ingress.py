@@ -42,7 +42,7 @@ class Inbox:
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._buffered: deque[bytes] = deque()
+        self._buffered: deque[bytes] | tuple[()] = ()
         self._bytes = 0
         self._complete = False
         self._task: asyncio.Task[None] | None = None
@@ -113,6 +113,8 @@ class Inbox:
         chunk = message.get("body", b"")
         self._complete = self._complete or not message.get("more_body", False)
         if chunk or self._complete:
+            if not isinstance(self._buffered, deque):
+                self._buffered = deque()
             self._buffered.append(chunk)
             self._bytes += len(chunk)
 

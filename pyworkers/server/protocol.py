@@ -9,6 +9,8 @@ from urllib.parse import quote_from_bytes
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from pyworkers.server.cycle import EXTENSION, Cycle
+
 MAX_HEADER_BYTES: Final = 128 * 1024
 _METHOD: Final = re.compile(rb"([A-Za-z]+) ")
 _SAFE: Final = "".join(map(chr, range(0x20, 0x7F)))
@@ -56,7 +58,13 @@ class HttpProtocol(HttpToolsProtocol):
         """Start the request."""
         self._in_headers = False
         self._header_bytes = 0
+        previous = self.cycle
         super().on_headers_complete()
+        cycle: Any = self.cycle
+        if cycle is not previous:
+            # uvicorn names its class itself; ours adds a method and no state. The request's task has not run yet.
+            cycle.__class__ = Cycle
+            self.scope["extensions"] = {EXTENSION: cycle.answer}
 
     def on_message_complete(self) -> None:
         """Note that headers follow."""

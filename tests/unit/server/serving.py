@@ -139,7 +139,12 @@ async def serving(handler: Handler, *, hosts: tuple[str, ...] = (), level: str =
     log = AccessLog(output, several=False)
     served = Served(port, isolate, stream)
     runtime: Any = SimpleNamespace(
-        primary=isolate, isolates={"main": isolate}, metrics=served.metrics, clock=ManualClock(), load_errors={}
+        project=SimpleNamespace(primary=isolate),
+        primary=isolate,
+        isolates={"main": isolate},
+        metrics=served.metrics,
+        clock=ManualClock(),
+        load_errors={},
     )
     with Capture(output, log):
         listener = Listener(App(runtime, log, Control(runtime, log, hosts=hosts)), sockets)

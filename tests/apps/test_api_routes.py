@@ -6,7 +6,7 @@ import pytest
 
 CORS = {
     "access-control-allow-origin": "*",
-    "access-control-expose-headers": "Content-Type, Retry-After, X-Request-Id",
+    "access-control-expose-headers": "Content-Type, Retry-After",
 }
 
 

@@ -15,6 +15,7 @@ from .web import HttpError
 # Headers that only this worker may set on what it forwards.
 INTERNAL_PREFIX = "x-inference-ui-"
 TENANT_HEADER = "x-inference-ui-tenant"
+SERVER_ERROR = 500
 
 
 async def forward_stream(call: Call) -> Response:
@@ -33,7 +34,17 @@ async def forward_stream(call: Call) -> Response:
     try:
         answered = await call.env.STREAMING.fetch(forwarded, signal=forwarded.signal)
     except (JsException, OSError) as error:
-        print(f"stream: {error}")  # for the worker's log
-        raise HttpError(503, "The streaming service is unavailable", headers={"retry-after": "1"}) from error
+        raise _unavailable(str(error)) from error
+    if answered.status >= SERVER_ERROR and not _is_json(answered):
+        raise _unavailable(await answered.text())  # not the streaming worker's words: it speaks JSON
     # A copy, because the headers of a fetched response cannot be added to; the body is the same stream.
     return Response(js.Response.new(answered.js_object.body, answered.js_object))
+
+
+def _is_json(response: Response) -> bool:
+    return str(response.js_object.headers.get("content-type")).startswith("application/json")
+
+
+def _unavailable(why: str) -> HttpError:
+    print(f"stream: {why}")  # for the worker's log
+    return HttpError(503, "The streaming service is unavailable", headers={"retry-after": "1"})

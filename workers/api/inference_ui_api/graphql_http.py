@@ -138,8 +138,7 @@ async def _read(call: Call) -> Parameters:
                 fields[name] = _json_field(name, fields[name])
         return _parameters(fields)
     media_type = (header(call.request, "content-type") or JSON_TYPE).partition(";")[0].strip().lower()
-    # A request without a type is taken as JSON only where its body is: clients that are told the type in the
-    # specification send it.
+    # `fetch` says text/plain for a string where its caller says nothing.
     if media_type not in (JSON_TYPE, "text/plain"):
         raise BadRequest(f'Unsupported media type "{media_type}"; send {JSON_TYPE}', status=415)
     raw = await read_body(call.request, max_bytes=MAX_BODY_BYTES)

@@ -12,7 +12,7 @@ from typing import Any
 from workers import Request, Response
 
 MAX_AGE_S = 86_400
-EXPOSED_HEADERS = "Content-Type, Retry-After, X-Request-Id"
+EXPOSED_HEADERS = "Content-Type, Retry-After"
 DEFAULT_ALLOWED_HEADERS = "Content-Type, Authorization, X-API-Key, x-inference-key"
 
 

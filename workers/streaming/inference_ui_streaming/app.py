@@ -61,8 +61,7 @@ async def _generate(endpoint: Endpoint, request: Request, env: Any, ctx: Any) ->
     try:
         await generation.start()
     finally:
-        # From here on the cancelled body says that the client is gone.
-        signal.removeEventListener("abort", gone)
+        signal.removeEventListener("abort", gone)  # from here on it is the body that is cancelled
         gone.destroy()
     return Response(generation.body(), status=200, headers=HEADERS)
 

@@ -1,0 +1,5 @@
+from workers import Response
+
+
+async def fetch(request, env):
+    return Response("Hello World")

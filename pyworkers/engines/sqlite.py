@@ -28,7 +28,9 @@ def file_name(name: str) -> str:
     return quote(name, safe=" !#$&'()+,;=@[]{}~") if name.strip(".") else name.replace(".", "%2E") or "%00"
 
 
-def open_database(path: Path | None, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Connection:
+def open_database(
+    path: Path | None, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, statements_kept: int = 100
+) -> apsw.Connection:
     """Open a database, made where it is missing with the folders above it; None is one in memory.
 
     Raises:
@@ -36,14 +38,14 @@ def open_database(path: Path | None, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) 
     """
     with sqlite_errors(path):
         if path is None:
-            return apsw.Connection(":memory:")
+            return apsw.Connection(":memory:", statementcachesize=statements_kept)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise EngineError(
                 f"the folder {path.parent} cannot be made: {error.strerror}", hint="choose another --persist-to folder"
             ) from error
-        connection = apsw.Connection(str(path))
+        connection = apsw.Connection(str(path), statementcachesize=statements_kept)
         try:
             connection.set_busy_timeout(busy_timeout_ms)
             connection.execute("PRAGMA journal_mode = WAL")

@@ -1,0 +1,43 @@
+"""Cuts SQL text into statements, as SQLite's own parser would."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+import apsw
+
+# What a semicolon may stand in without ending anything. An unterminated one runs to the end of the text.
+_TOKEN: Final = re.compile(
+    r"--[^\n]*|/\*.*?(?:\*/|\Z)|'(?:[^']|'')*(?:'|\Z)|\"(?:[^\"]|\"\")*(?:\"|\Z)|`(?:[^`]|``)*(?:`|\Z)|\[[^\]]*(?:\]|\Z)|;",
+    re.DOTALL,
+)
+_BLANK: Final = re.compile(r"(?>(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*);?\s*\Z", re.DOTALL)
+
+
+@lru_cache(maxsize=512)
+def split_statements(sql: str) -> tuple[str, ...]:
+    """Return the statements, each with its semicolon and the comments before it.
+
+    A piece without a statement is the empty text; only blanks at the very end are no piece.
+    """
+    return tuple("" if _BLANK.match(piece) else piece for piece in _pieces(sql)) or ("",)
+
+
+def _pieces(sql: str) -> Iterator[str]:
+    start = 0
+    for match in _TOKEN.finditer(sql):
+        if match.group() != ";":
+            continue
+        piece = sql[start : match.end()]
+        # A trigger holds semicolons of its own: SQLite knows when it is whole.
+        if not _BLANK.match(piece) and not apsw.complete(piece):
+            continue
+        yield piece
+        start = match.end()
+        while start < len(sql) and sql[start].isspace():
+            start += 1
+    if start < len(sql):
+        yield sql[start:]

@@ -1,0 +1,70 @@
+"""A thread that does one piece of work after another for the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+R = TypeVar("R")
+
+_Job = tuple[Callable[[], Any], asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
+
+
+class WorkThread:
+    """Runs what it is given, in the order given; the thread starts with the first piece of work.
+
+    A caller that is cancelled no longer waits; its work is done all the same.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    async def run(self, work: Callable[[], R]) -> R:
+        """Run ``work`` on the thread and return what it returns."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
+            self._thread.start()
+        self._jobs.put((work, loop, future))
+        return await future
+
+    async def close(self) -> None:
+        """End the thread after the work that is waiting; idempotent."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._jobs.put(None)
+            await asyncio.to_thread(thread.join)
+
+    def _serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            work, loop, future = job
+            try:
+                result = work()
+            except BaseException as error:
+                _deliver(loop, _fail, future, error)
+            else:
+                _deliver(loop, _succeed, future, result)
+            del job, work, loop, future  # a waiting thread keeps nothing alive
+
+
+def _deliver(loop: asyncio.AbstractEventLoop, settle: Callable[..., None], future: Any, outcome: object) -> None:
+    try:
+        loop.call_soon_threadsafe(settle, future, outcome)
+    except RuntimeError:
+        return  # the loop is closed: nobody waits
+
+
+def _succeed(future: asyncio.Future[Any], result: object) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 R = TypeVar("R")
 
-_Job = tuple[Callable[[], Any], asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
+_Job = tuple[Callable[[], Any], asyncio.AbstractEventLoop | None, "asyncio.Future[Any] | None"]
 
 
 class WorkThread:
@@ -28,11 +28,14 @@ class WorkThread:
         """Run ``work`` on the thread and return what it returns."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
-            self._thread.start()
         self._jobs.put((work, loop, future))
+        self._start()
         return await future
+
+    def post(self, work: Callable[[], None]) -> None:
+        """Have ``work`` run on the thread and return at once; ``work`` deals with its own errors."""
+        self._jobs.put((work, None, None))
+        self._start()
 
     async def close(self) -> None:
         """End the thread after the work that is waiting; idempotent."""
@@ -40,6 +43,11 @@ class WorkThread:
         if thread is not None:
             self._jobs.put(None)
             await asyncio.to_thread(thread.join)
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
+            self._thread.start()
 
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -53,7 +61,9 @@ class WorkThread:
             del job, work, loop, future  # a waiting thread keeps nothing alive
 
 
-def _deliver(loop: asyncio.AbstractEventLoop, settle: Callable[..., None], future: Any, outcome: object) -> None:
+def _deliver(loop: asyncio.AbstractEventLoop | None, settle: Callable[..., None], future: Any, outcome: object) -> None:
+    if loop is None:
+        return
     try:
         loop.call_soon_threadsafe(settle, future, outcome)
     except RuntimeError:

@@ -100,7 +100,7 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
             raise argument_error(_CLASS, "put", 1, "string")
         key = _text(name)
         if value is MISSING:
-            raise argument_error(_CLASS, "put", 2, "string or JsObject")
+            raise argument_error(_CLASS, "put", 2, "string or Object")
         option = option_reader(options)
         expiration, ttl_s = optional_int32(option("expiration")), optional_int32(option("expirationTtl"))
         _check_key("PUT", key)

@@ -13,6 +13,7 @@ from typing import Any
 
 from .ai_events import Usage
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 DONE = b'data: {"type":"done"}\n\ndata: [DONE]\n\n'
 
 
@@ -29,7 +30,9 @@ def plain_start() -> bytes:
 
 def text_part(text: str) -> bytes:
     """Return the frame of one token."""
-    return _frame({"type": "message-part", "part": {"type": "text", "text": text}, "text": text})
+    quoted = _encode(text)  # by hand: this runs for every token
+    frame = f'data: {{"type":"message-part","part":{{"type":"text","text":{quoted}}},"text":{quoted}}}\n\n'
+    return frame.encode()
 
 
 def end(message_id: str, text: str, *, created_at: str, usage: Usage) -> bytes:
@@ -63,4 +66,4 @@ def _usage(usage: Usage) -> dict[str, int]:
 
 
 def _frame(value: Mapping[str, Any]) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+    return f"data: {_encode(value)}\n\n".encode()

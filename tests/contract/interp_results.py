@@ -31,11 +31,9 @@ _R2_FIELDS: Final = (
     *("key", "version", "size", "etag", "httpEtag", "uploaded", "httpMetadata", "customMetadata", "range"),
     *("storageClass", "ssecKeyMd5"),
 )
-]
 _URL_FIELDS: Final = (
     *("href", "origin", "protocol", "username", "password", "host", "port", "pathname", "search", "hash"),
 )
-]
 # Attributes of an exception object that are not JavaScript properties of their own.
 _ERROR_INNARDS: Final = frozenset({"name", "message", "kind", "stack", "cause", "code", "errors"})
 _HOST_ONLY: Final = frozenset({"typeof", "constructor", "length"})

@@ -90,40 +90,11 @@ async def collect(value: Any) -> list[Any]:
 # ---- classes and helpers
 
 _CLASS_NAMES = frozenset(
-    [
-        "Request",
-        "Response",
-        "Headers",
-        "URL",
-        "URLSearchParams",
-        "FormData",
-        "Blob",
-        "File",
-        "TextEncoder",
-        "TextDecoder",
-        "TextDecoderStream",
-        "TextEncoderStream",
-        "TransformStream",
-        "IdentityTransformStream",
-        "FixedLengthStream",
-        "ReadableStream",
-        "WritableStream",
-        "CompressionStream",
-        "DecompressionStream",
-        "AbortController",
-        "AbortSignal",
-        "Event",
-        "WebSocketPair",
-        "URLPattern",
-        "HTMLRewriter",
-        "Date",
-        "ByteLengthQueuingStrategy",
-        "CountQueuingStrategy",
-        "DOMException",
-        "Error",
-        "TypeError",
-        "RangeError",
-    ]
+    {"Request", "Response", "Headers", "URL", "URLSearchParams", "URLPattern", "FormData", "Blob", "File", "Date"}
+    | {"TextEncoder", "TextDecoder", "TextDecoderStream", "TextEncoderStream", "CompressionStream"}
+    | {"DecompressionStream", "TransformStream", "IdentityTransformStream", "FixedLengthStream", "ReadableStream"}
+    | {"WritableStream", "ByteLengthQueuingStrategy", "CountQueuingStrategy", "AbortController", "AbortSignal"}
+    | {"Event", "WebSocketPair", "HTMLRewriter", "DOMException", "Error", "TypeError", "RangeError"}
 )
 
 

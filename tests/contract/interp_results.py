@@ -35,7 +35,7 @@ _URL_FIELDS: Final = (
     *("href", "origin", "protocol", "username", "password", "host", "port", "pathname", "search", "hash"),
 )
 # Attributes of an exception object that are not JavaScript properties of their own.
-_ERROR_INNARDS: Final = frozenset({"name", "message", "kind", "stack", "cause", "code", "errors"})
+_ERROR_INNARDS: Final = frozenset({"name", "message", "kind", "stack", "cause", "errors"})
 _HOST_ONLY: Final = frozenset({"typeof", "constructor", "length"})
 
 
@@ -146,7 +146,7 @@ async def _encode_object(value: Any, name: str | None, inner: Callable[[Any], An
     for key, item in own_properties_of(value).items():
         result[f"\\{key}" if key[:1] == "$" else key] = await inner(item)
     if len(result) == 1 and "$type" in result and isinstance(value, JsProxy):
-        for key in _accessors(type(value)):
+        for key in _accessors(value):
             try:
                 item = getattr(value, key)
             except Exception:
@@ -156,9 +156,10 @@ async def _encode_object(value: Any, name: str | None, inner: Callable[[Any], An
     return result
 
 
-def _accessors(cls: type) -> list[str]:
-    names = [name for base in cls.__mro__ for name, item in vars(base).items() if isinstance(item, property)]
-    return [name for name in dict.fromkeys(names) if "_" not in name and name not in _HOST_ONLY]
+def _accessors(value: JsProxy) -> list[str]:
+    """Return what may be an accessor of the JavaScript class: properties, and attributes, which the host keeps simple."""
+    names = [name for base in type(value).__mro__ for name, item in vars(base).items() if isinstance(item, property)]
+    return [name for name in dict.fromkeys((*names, *vars(value))) if "_" not in name and name not in _HOST_ONLY]
 
 
 # ---- platform objects

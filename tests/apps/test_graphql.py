@@ -207,7 +207,8 @@ async def test_a_query_by_get_is_one_by_post(worker, method):
         url = "/graphql?" + urlencode({**fields, "variables": json.dumps(fields["variables"])})
         response = await worker.fetch(url)
     else:
-        response = await worker.fetch("/api/graphql", method="POST", body=json.dumps(fields))
+        headers = {"content-type": "application/json; charset=utf-8"}
+        response = await worker.fetch("/api/graphql", method="POST", body=json.dumps(fields), headers=headers)
     assert (response.status, response.headers["content-type"]) == (200, f"{JSON_TYPE}; charset=utf-8")
     assert await response.json() == {"data": {"eventCount": 0}}
 
@@ -239,10 +240,12 @@ async def test_what_is_no_graphql_request(worker, accept, body, status, message)
     assert (response.status, await response.json()) == (status, {"errors": [{"message": message}]})
 
 
-async def test_another_media_type_is_refused(worker):
-    headers = {"content-type": "application/xml"}
-    response = await worker.fetch("/graphql", method="POST", body="<a/>", headers=headers)
-    assert response.status == 415
+@pytest.mark.parametrize("media_type", ["application/xml", "text/plain", None])
+async def test_another_content_type_is_refused(worker, media_type):
+    headers = {} if media_type is None else {"content-type": media_type}
+    response = await worker.fetch("/graphql", method="POST", body=b"{}", headers=headers)
+    message = f"Unsupported content type: {media_type or 'none'}; send application/json"
+    assert (response.status, await response.json()) == (415, {"errors": [{"message": message}]})
 
 
 @pytest.mark.parametrize(

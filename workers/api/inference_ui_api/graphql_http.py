@@ -137,10 +137,9 @@ async def _read(call: Call) -> Parameters:
             if name in fields:
                 fields[name] = _json_field(name, fields[name])
         return _parameters(fields)
-    media_type = (header(call.request, "content-type") or JSON_TYPE).partition(";")[0].strip().lower()
-    # `fetch` says text/plain for a string where its caller says nothing.
-    if media_type not in (JSON_TYPE, "text/plain"):
-        raise BadRequest(f'Unsupported media type "{media_type}"; send {JSON_TYPE}', status=415)
+    media_type = (header(call.request, "content-type") or "none").partition(";")[0].strip().lower()
+    if media_type != JSON_TYPE:
+        raise BadRequest(f"Unsupported content type: {media_type}; send {JSON_TYPE}", status=415)
     raw = await read_body(call.request, max_bytes=MAX_BODY_BYTES)
     try:
         body = parse_json(raw)

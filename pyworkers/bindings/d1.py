@@ -1,0 +1,423 @@
+"""`env.DB`: a D1 database.
+
+Values travel as JSON on the platform, which shows: every number is bound as REAL, blobs come back as arrays, NaN and
+the infinities are null.
+
+Source: workerd src/cloudflare/internal/d1-api.ts; miniflare src/workers/d1; recorded, contracts/d1
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from pyworkers.engines.d1 import (
+    D1Engine,
+    D1Meta,
+    D1Result,
+    D1Statement,
+    D1Value,
+    Refusal,
+    SqlError,
+    StatementRefused,
+)
+from pyworkers.errors import EngineBusy, EngineCorrupt, EngineError
+from pyworkers.js.buffers import ArrayBuffer, ArrayBufferView, TypedArray
+from pyworkers.js.objects import JsArray
+from pyworkers.js.primitives import (
+    MAX_SAFE_INTEGER,
+    is_nullish,
+    jsnull,
+    number,
+    to_boolean,
+    to_string,
+    typeof,
+)
+from pyworkers.js.promise import js_async
+from pyworkers.js.values import JsException, JsObject, JsProxy, get_property, js_method, type_error
+from pyworkers.js.webidl import scalar_string
+
+__all__ = ["D1Database", "D1DatabaseSession", "D1PreparedStatement"]
+
+FIRST_PRIMARY: Final = "first-primary"
+FIRST_UNCONSTRAINED: Final = "first-unconstrained"
+
+_SERVED_BY: Final = "miniflare.db"  # tools print it
+# What the platform strips before it looks whether there is any SQL: comments, but not one at the very start.
+_INDENTED_COMMENT: Final = re.compile(r"^\s+--[^\n\r\u2028\u2029]*", re.MULTILINE)
+_NO_SQL: Final = "No SQL statements detected."
+_REFUSALS: Final = {
+    Refusal.NO_STATEMENT: "SQL code did not contain a statement.",
+    Refusal.PARAMETER_COUNT: "Wrong number of parameter bindings for SQL query.",
+    Refusal.EARLY_PARAMETERS: (
+        "When executing multiple SQL statements in a single call, only the last statement can have parameters."
+    ),
+    Refusal.TRANSACTION: (
+        "To execute a transaction, please use the state.storage.transaction() or state.storage.transactionSync() APIs "
+        "instead of the SQL BEGIN TRANSACTION or SAVEPOINT statements. The JavaScript API is safer because it will "
+        "automatically roll back on exceptions, and because it interacts correctly with Durable Objects' automatic "
+        "atomic write coalescing."
+    ),
+}
+_NOT_TEXT: Final = (
+    "Failed to parse body as JSON, got: ZodError: [\n  {\n"
+    '    "code": "invalid_type",\n    "expected": "string",\n    "path": [\n      "sql"\n    ],\n'
+    '    "message": "Required"\n  }\n]'
+)
+
+# A statement as a caller gives it: its SQL, which need not be text, and its values.
+_Query = tuple[object, Sequence[Any]]
+
+
+class D1Fetcher(JsProxy, js_name="Fetcher"):
+    """What the platform's sessions send through; here only its name is left."""
+
+
+class D1Sender:
+    """Runs statements for a session.
+
+    Args:
+        engine: runs SQL.
+    """
+
+    def __init__(self, engine: D1Engine) -> None:
+        self._engine = engine
+
+    async def send(self, queries: Sequence[_Query]) -> tuple[list[D1Result], str]:
+        """Run statements as one transaction; return their results and the bookmark.
+
+        Raises:
+            JsException: Error, whose message is the bare text; `fail` puts the prefix before it.
+        """
+        statements = []
+        for sql, params in queries:
+            if not isinstance(sql, str):
+                raise JsException("Error", _NOT_TEXT)
+            if _INDENTED_COMMENT.sub("", sql).strip():
+                statements.append(D1Statement(scalar_string(sql), tuple(map(_to_engine, params))))
+        if not statements:
+            raise JsException("Error", _NO_SQL)
+        try:
+            answer = await self._engine.run(statements)
+        except EngineError as error:
+            raise JsException("Error", _text_of(error)) from error
+        return answer.results, f"{0:08x}-{answer.bookmark:08x}-{0:08x}-{0:032x}"
+
+
+class D1DatabaseSession(JsProxy, js_name="D1DatabaseSession"):
+    """A session: what it reads is never older than what it has seen.
+
+    Args:
+        constraint: ``first-primary``, ``first-unconstrained`` or a bookmark.
+    """
+
+    def __init__(self, sender: D1Sender, fetcher: D1Fetcher, constraint: str) -> None:
+        self._sender = sender
+        self.fetcher = fetcher
+        self.bookmarkOrConstraint = constraint
+
+    def own_properties(self) -> dict[str, object]:
+        """Return the own enumerable properties."""
+        return {"fetcher": self.fetcher, "bookmarkOrConstraint": self.bookmarkOrConstraint}
+
+    @js_method
+    def prepare(self, statement: Any = None) -> D1PreparedStatement:
+        """Return a statement without values; nothing is sent, and nothing checked."""
+        return D1PreparedStatement(self, statement, [])
+
+    @js_async
+    async def batch(self, statements: Any = None) -> JsArray:
+        """Run statements, all or nothing; return an array of results."""
+        if is_nullish(statements):
+            raise type_error(f"Cannot read properties of {to_string(statements)} (reading 'map')")
+        if not isinstance(statements, JsArray):
+            raise type_error("statements.map is not a function")
+        queries = [(_member(item, "statement"), _params_of(_member(item, "params"))) for item in statements.items_]
+        return JsArray([_result(result) for result in await self.query(queries)])
+
+    @js_method
+    def getBookmark(self) -> Any:
+        """Return the latest bookmark seen; null before the first query."""
+        if self.bookmarkOrConstraint in (FIRST_PRIMARY, FIRST_UNCONSTRAINED):
+            return jsnull
+        return self.bookmarkOrConstraint
+
+    # ---- for this module
+
+    async def query(self, queries: Sequence[_Query]) -> list[D1Result]:
+        """Run statements and take the bookmark along.
+
+        Raises:
+            JsException: ``D1_ERROR: …``.
+        """
+        try:
+            results, bookmark = await self._sender.send(queries)
+        except JsException as error:
+            raise _failure("D1_ERROR", error.message) from error
+        self._note(bookmark)
+        return results
+
+    def _note(self, bookmark: str, /) -> None:
+        if self.getBookmark() is jsnull or self.bookmarkOrConstraint < bookmark:
+            self.bookmarkOrConstraint = bookmark
+
+
+class D1DatabaseSessionAlwaysPrimary(D1DatabaseSession, js_name="D1DatabaseSessionAlwaysPrimary"):
+    """The session of the database object itself, which keeps no bookmark."""
+
+    def __init__(self, sender: D1Sender, fetcher: D1Fetcher) -> None:
+        super().__init__(sender, fetcher, FIRST_PRIMARY)
+
+    def _note(self, _bookmark: str, /) -> None:
+        return
+
+    async def exec(self, query: str) -> JsObject:
+        """Run every line of the text as statements of its own, all or nothing.
+
+        Raises:
+            JsException: ``D1_EXEC_ERROR: …``.
+        """
+        lines = query.strip().split("\n")
+        try:
+            results, _ = await self._sender.send([(line, ()) for line in lines])
+        except JsException as error:
+            raise _failure("D1_EXEC_ERROR", f"Error in line 1: {lines[0]}: {error.message}") from error
+        return JsObject(
+            {"count": len(results), "duration": _duration(sum(result.meta.duration_ms for result in results))}
+        )
+
+
+class D1Database(JsProxy, js_name="D1Database"):
+    """A D1 database.
+
+    Args:
+        engine: runs SQL.
+    """
+
+    def __init__(self, engine: D1Engine) -> None:
+        self._sender = D1Sender(engine)
+        self.fetcher = D1Fetcher()
+        self.alwaysPrimarySession = D1DatabaseSessionAlwaysPrimary(self._sender, self.fetcher)
+
+    def own_properties(self) -> dict[str, object]:
+        """Return the own enumerable properties."""
+        return {"alwaysPrimarySession": self.alwaysPrimarySession, "fetcher": self.fetcher}
+
+    @js_method
+    def prepare(self, statement: Any = None) -> D1PreparedStatement:
+        """Return a statement without values; nothing is sent, and nothing checked."""
+        return D1PreparedStatement(self.alwaysPrimarySession, statement, [])
+
+    @js_method
+    def batch(self, statements: Any = None) -> Any:
+        """Run statements, all or nothing; return the promise of an array of results."""
+        return self.alwaysPrimarySession.batch(statements)
+
+    @js_async
+    async def exec(self, query: Any = None) -> JsObject:
+        """Run every line of the text as statements of its own: ``{count, duration}``."""
+        if is_nullish(query):
+            raise type_error(f"Cannot read properties of {to_string(query)} (reading 'trim')")
+        if not isinstance(query, str):
+            raise type_error("query.trim is not a function")
+        return await self.alwaysPrimarySession.exec(query)
+
+    @js_method
+    def withSession(self, constraint: Any = None) -> D1DatabaseSession:
+        """Return a session that begins at a bookmark, or with ``first-primary`` or ``first-unconstrained``."""
+        if not is_nullish(constraint) and not isinstance(constraint, str):
+            raise type_error("constraintOrBookmark?.trim is not a function")
+        wanted = "" if is_nullish(constraint) else constraint.strip()
+        return D1DatabaseSession(self._sender, self.fetcher, wanted or FIRST_UNCONSTRAINED)
+
+    @js_async
+    async def dump(self) -> None:
+        """Refuse, as the platform does for every database of today."""
+        error = JsException("Error", "D1_DUMP_ERROR: Status + 404")
+        error.cause = JsException("Error", "Status 404")
+        raise error
+
+
+class D1PreparedStatement(JsProxy, js_name="D1PreparedStatement"):
+    """A statement and its values.
+
+    Args:
+        statement: the SQL, as it was given.
+        params: what `bind` made of the values.
+    """
+
+    def __init__(self, session: D1DatabaseSession, statement: object, params: Sequence[object]) -> None:
+        self.dbSession = session
+        self.statement = statement
+        self.params = JsArray(params)
+
+    def own_properties(self) -> dict[str, object]:
+        """Return the own enumerable properties."""
+        return {"dbSession": self.dbSession, "statement": self.statement, "params": self.params}
+
+    def bind(self, *values: Any) -> D1PreparedStatement:
+        """Return this statement with values for its parameters.
+
+        Raises:
+            JsException: ``D1_TYPE_ERROR: …`` for undefined, an object, a bigint and their like.
+        """
+        return D1PreparedStatement(self.dbSession, self.statement, [_bound(value) for value in values])
+
+    @js_async
+    async def first(self, column: Any = None) -> Any:
+        """Return the first row as an object, or its value in one column; null where there is no row."""
+        result = await self._run()
+        if not result.rows:
+            return jsnull
+        row = _row_maker(result.columns)(result.rows[0])
+        if column is None:
+            return row
+        name = to_string(column)
+        if name not in row.own_properties():
+            error = JsException("Error", f"D1_COLUMN_NOTFOUND: Column not found ({name})")
+            error.cause = JsException("Error", "Column not found")
+            raise error
+        return row.own_properties()[name]
+
+    @js_async
+    async def all(self) -> JsObject:
+        """Return ``{success, meta, results}``, each row an object."""
+        return _result(await self._run())
+
+    run = all
+
+    @js_async
+    async def raw(self, options: Any = None) -> JsArray:
+        """Return the rows as arrays; with ``columnNames`` the names come first."""
+        result = await self._run()
+        rows = [JsArray(map(_from_engine, row)) for row in result.rows]
+        if to_boolean(get_property(options, "columnNames")):
+            rows.insert(0, JsArray(result.columns))
+        return JsArray(rows)
+
+    async def _run(self) -> D1Result:
+        return (await self.dbSession.query([(self.statement, self.params.items_)]))[0]
+
+
+# ---- values
+
+
+def _bound(value: Any) -> Any:
+    """Return a value as `bind` keeps it."""
+    if isinstance(value, bool):
+        return int(value)
+    kind = typeof(value)
+    if kind in ("number", "string") or value is jsnull:
+        return value
+    if isinstance(value, JsArray) and all(typeof(item) == "number" and 0 <= item < 256 for item in value.items_):
+        return value
+    if isinstance(value, ArrayBuffer):
+        return JsArray(value.data)
+    if isinstance(value, TypedArray):
+        return JsArray(value)
+    if isinstance(value, ArrayBufferView):
+        return JsArray()  # a DataView has no items
+    raise _failure("D1_TYPE_ERROR", f"Type '{kind}' not supported for value '{to_string(value)}'")
+
+
+def _to_engine(value: Any) -> D1Value:
+    """Return a bound value as it arrives at the database: through JSON, an array as the bytes it lists."""
+    if isinstance(value, str):
+        return scalar_string(value)
+    if isinstance(value, bool | int | float):
+        return float(value) + 0.0 if math.isfinite(value) else None
+    if isinstance(value, JsArray):
+        return bytes(int(item) & 0xFF if math.isfinite(item) else 0 for item in value.items_)
+    return None
+
+
+def _from_engine(value: D1Value) -> Any:
+    """Return a stored value as the worker sees it."""
+    if value is None:
+        return jsnull
+    if isinstance(value, float):
+        return (number(value) if value else 0) if math.isfinite(value) else jsnull
+    if isinstance(value, int):
+        return value if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER else float(value)
+    if isinstance(value, bytes):
+        return JsArray(value)
+    return value
+
+
+def _row_maker(columns: Sequence[str]) -> Callable[[tuple[D1Value, ...]], JsObject]:
+    """Return what makes a row an object: of two columns of one name the last counts, index names come first."""
+    last = {name: index for index, name in enumerate(columns)}
+    indices = sorted((name for name in last if _is_index(name)), key=int)
+    order = [(name, last[name]) for name in (*indices, *(name for name in last if not _is_index(name)))]
+
+    def make(row: tuple[D1Value, ...]) -> JsObject:
+        return JsObject({name: _from_engine(row[index]) for name, index in order})
+
+    return make
+
+
+def _is_index(name: str) -> bool:
+    """Tell whether JavaScript orders a property of this name by its number."""
+    is_number = len(name) <= 10 and name.isascii() and name.isdecimal() and (name == "0" or name[0] != "0")
+    return is_number and int(name) < 2**32 - 1
+
+
+def _result(result: D1Result) -> JsObject:
+    make = _row_maker(result.columns)
+    rows = JsArray([make(row) for row in result.rows])
+    return JsObject({"success": True, "meta": _meta(result.meta), "results": rows})
+
+
+def _meta(meta: D1Meta) -> JsObject:
+    return JsObject(
+        {
+            "served_by": _SERVED_BY,
+            "duration": _duration(meta.duration_ms),
+            "changes": meta.changes,
+            "last_row_id": _from_engine(meta.last_row_id),
+            "changed_db": meta.changed_db,
+            "size_after": meta.size_after,
+            "rows_read": meta.rows_read,
+            "rows_written": meta.rows_written,
+        }
+    )
+
+
+def _duration(duration_ms: float) -> int | float:
+    return number(round(duration_ms, 4))
+
+
+def _member(item: Any, name: str) -> Any:
+    if is_nullish(item):
+        raise type_error(f"Cannot read properties of {to_string(item)} (reading '{name}')")
+    return get_property(item, name)
+
+
+def _params_of(value: Any) -> Sequence[Any]:
+    return value.items_ if isinstance(value, JsArray) else ()
+
+
+# ---- errors
+
+
+def _failure(prefix: str, text: str) -> JsException:
+    error = JsException("Error", f"{prefix}: {text}")
+    error.cause = JsException("Error", text)
+    return error
+
+
+def _text_of(error: EngineError) -> str:
+    """Return the platform's text, without its prefix."""
+    if isinstance(error, SqlError):
+        where = "" if error.offset is None else f" at offset {error.offset}"
+        more = "" if error.extended_code is None else f" (extended: {error.extended_code})"
+        return f"{error.message}{where}: {error.sqlite_code}{more}"
+    if isinstance(error, StatementRefused):
+        return _REFUSALS[error.refusal]
+    if isinstance(error, EngineBusy):
+        return "database is locked: SQLITE_BUSY"
+    if isinstance(error, EngineCorrupt):
+        return "database disk image is malformed: SQLITE_CORRUPT"
+    return "Internal error in D1 storage"

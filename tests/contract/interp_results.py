@@ -157,7 +157,7 @@ async def _encode_object(value: Any, name: str | None, inner: Callable[[Any], An
 
 
 def _accessors(value: JsProxy) -> list[str]:
-    """Return what may be an accessor of the JavaScript class: properties, and attributes, which the host keeps simple."""
+    """Return what may be an accessor of the JavaScript class: properties and plain attributes."""
     names = [name for base in type(value).__mro__ for name, item in vars(base).items() if isinstance(item, property)]
     return [name for name in dict.fromkeys((*names, *vars(value))) if "_" not in name and name not in _HOST_ONLY]
 

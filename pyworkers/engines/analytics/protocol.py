@@ -38,6 +38,7 @@ class AnalyticsEngine(Protocol):
     - a write returns at once, and the point is there after a flush
     - points of a dataset are read in the order in which they were written
     - a blob that was left out reads as the empty text, a double as 0
+    - a double that is no number reads as NaN
     - datasets are apart
     - what was flushed is there after the engine is opened again
     - close flushes, is idempotent, and every use after it raises EngineClosed

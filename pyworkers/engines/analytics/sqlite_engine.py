@@ -5,6 +5,7 @@ The columns are the platform's: ``dataset, timestamp, index1, blob1 … blob20, 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,7 @@ _SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS points (dataset TEXT NOT NULL, timestamp INTEGER NOT NULL, index1 TEXT NOT NULL, "
     + ", ".join(f"{name} NOT NULL" for name in _BLOB_COLUMNS)
     + ", "
-    + ", ".join(f"{name} REAL NOT NULL" for name in _DOUBLE_COLUMNS)
+    + ", ".join(f"{name} REAL" for name in _DOUBLE_COLUMNS)  # SQLite keeps NaN as NULL
     + ", _sample_interval INTEGER NOT NULL);"
     " CREATE INDEX IF NOT EXISTS points_by_time ON points (dataset, timestamp)"
 )
@@ -151,6 +152,6 @@ def _point(row: tuple[object, ...]) -> DataPoint:
         int(str(timestamp_ms)),
         str(index),
         tuple(blob if isinstance(blob, str | bytes) else str(blob) for blob in rest[:BLOBS]),
-        tuple(float(str(double)) for double in rest[BLOBS : BLOBS + DOUBLES]),
+        tuple(math.nan if double is None else float(str(double)) for double in rest[BLOBS : BLOBS + DOUBLES]),
         int(str(rest[-1])),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -65,6 +66,16 @@ def test_a_blob_that_was_left_out_reads_as_the_empty_text_a_double_as_0(open_eng
         engine.write(DataPoint("d", 5, blobs=(None, b"\x00\xff", "x"), doubles=(1.5,)))
         expected = DataPoint("d", 5, "", ("", b"\x00\xff", "x", *[""] * 17), (1.5, *[0.0] * 19))
         assert await engine.read("d") == [expected]
+
+    run(open_engine, program)
+
+
+def test_a_double_that_is_no_number_reads_as_nan(open_engine: Open) -> None:
+    async def program(engine: AnalyticsEngine) -> None:
+        engine.write(DataPoint("d", 5, doubles=(math.nan, math.inf)))
+        (point,) = await engine.read("d")
+        assert math.isnan(point.doubles[0])
+        assert point.doubles[1:] == (math.inf, *[0.0] * 18)
 
     run(open_engine, program)
 

@@ -1,7 +1,7 @@
 """Runs the steps of a recorded case against the host's own objects, and records what they answer.
 
     results = asyncio.run(record(case["steps"], build_scope({"KV": namespace})))
-    for step, misses in check(case, results): ...
+    assert misses(case, results, accept=also_accepted()) == {}
 
 Calls are JavaScript-shaped, without the SDK between: ``{"target": "KV", "call": "get", "args": ["k"]}`` is
 ``namespace.get("k")``, awaited. The definition of the language is the recorder's ``interp.mjs``.

@@ -295,8 +295,13 @@ def differences(expected: Any, actual: Any, path: str = "") -> list[str]:
     if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
         pairs = enumerate(zip(expected, actual, strict=True))
         return [line for index, (one, other) in pairs for line in differences(one, other, f"{path}[{index}]")]
-    is_same = expected == actual and isinstance(expected, bool) == isinstance(actual, bool)
+    is_same = _double(expected) == _double(actual) and isinstance(expected, bool) == isinstance(actual, bool)
     return [] if is_same else [_line(path, expected, actual)]
+
+
+def _double(value: Any) -> Any:
+    """Return a number as JavaScript has it: what a recording prints need not be all of a large one's digits."""
+    return float(value) if type(value) is int else value
 
 
 class _Absent:

@@ -18,7 +18,7 @@ from pyworkers.js.builtins import Symbol
 from pyworkers.js.dates import Date
 from pyworkers.js.headers import Headers
 from pyworkers.js.objects import JsArray, JsMap, JsSet
-from pyworkers.js.primitives import JsBigInt, jsnull, to_string, typeof
+from pyworkers.js.primitives import MAX_SAFE_INTEGER, JsBigInt, jsnull, to_string, typeof
 from pyworkers.js.promise import JsPromise
 from pyworkers.js.regexp import RegExp
 from pyworkers.js.response import Response
@@ -145,7 +145,7 @@ def _write_in_background(stream: Any, chunks: Any, close: Any = True) -> None:
     JsPromise.run(_write_all(stream, chunks, close)).mark_handled()
 
 
-async def _settle(value: Any) -> JsObject:
+async def _settle(value: Any = None) -> JsObject:
     try:
         return JsObject({"fulfilled": await settled(value)})
     except Exception as error:
@@ -243,7 +243,9 @@ class Decoder:
         if isinstance(value, list):
             return JsArray([self(item) for item in value])
         if not isinstance(value, dict):
-            return value
+            # A number of the recordings is a double; a Python int of that size would be a bigint.
+            is_beyond = type(value) is int and abs(value) > MAX_SAFE_INTEGER
+            return float(value) if is_beyond else value
         first = next(iter(value), "")
         if first[:1] == "$":
             if first in ("$steps", "$syncsteps"):
@@ -257,7 +259,9 @@ class Decoder:
         """Return what a ``$ref`` names: a name of the scope, then members."""
         head, *rest = str(dotted).split(".")
         if head not in self.scope:
-            raise StepError(f"unknown ref {head}")
+            raise JsException(
+                "Error", f"interp: unknown ref {head}"
+            )  # a case may read what an earlier step did not save
         value = self.scope[head]
         for name in rest:
             value = get_member(value, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from pyworkers.engines.d1.sqlite_engine import SqliteD1Engine
 CASES = load_cases("d1")
 ACCEPTED = also_accepted()
 INEXPRESSIBLE = not_expressible()
+# What the recordings' README calls soft: counted inside SQLite, or different from run to run.
+SOFT = re.compile(r"\.meta\.(rows_read|size_after|last_row_id): ")
 
 
 async def replay(case: dict[str, Any], path: Path | None) -> list[Any]:
@@ -26,5 +29,9 @@ async def replay(case: dict[str, Any], path: Path | None) -> list[Any]:
 @pytest.mark.parametrize("place", ["memory", "file"])
 def test_recorded_d1_case_answers_as_recorded(case: dict[str, Any], place: str, tmp_path: Path) -> None:
     results = asyncio.run(replay(case, tmp_path / "d1.sqlite" if place == "file" else None))
-    found = misses(case, results, accept=ACCEPTED)
-    assert {index: lines for index, lines in found.items() if f"{case['id']}#{index}" not in INEXPRESSIBLE} == {}
+    found = {
+        index: [line for line in lines if not SOFT.search(line)]
+        for index, lines in misses(case, results, accept=ACCEPTED).items()
+        if f"{case['id']}#{index}" not in INEXPRESSIBLE
+    }
+    assert {index: lines for index, lines in found.items() if lines} == {}

@@ -180,7 +180,7 @@ class SqliteD1Engine:
         database = self._database()
         self._deadline = 0.0 if self._is_closed else time.monotonic() + self._max_query_s
         is_reading = all(statement.sql.lstrip()[:7].lower().startswith(_READING) for statement in statements)
-        authorizer = self._authorizer
+        size_before = self._size_bytes
         try:
             database.execute(self._own["read" if is_reading else "write"])
             results = [self._execute(database, statement) for statement in statements]
@@ -193,8 +193,9 @@ class SqliteD1Engine:
         except UnicodeDecodeError as error:
             raise SqlError("text in the result is not UTF-8", code="SQLITE_ERROR") from error
         finally:
-            authorizer.is_trusted = True
+            self._authorizer.is_trusted = True
             if database.in_transaction:
+                self._size_bytes = size_before
                 self._deadline = float("inf")
                 database.execute(self._own["rollback"])
         return D1Answer(results, bookmark)

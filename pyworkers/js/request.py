@@ -180,8 +180,11 @@ class Request(Body):
         """The signal that the caller gave, or None."""
         return self._signal
 
-    def delivered(self) -> Request:
+    def delivered(self, *, cf: Any = None) -> Request:
         """Return this request as the worker behind a service binding gets it. Its body moves there.
+
+        Args:
+            cf: what ``request.cf`` is where the request brings none, or a callable that makes it.
 
         Raises:
             JsException: TypeError, when the body was read before.
@@ -195,7 +198,10 @@ class Request(Body):
             else:
                 headers.put("content-length", str(length))
         url = self.url.partition("#")[0]
-        return Request(method=self.method, url=url, headers=headers, body=body, cf=clone_cf(self.cf))
+        own_cf = self.cf
+        return Request(
+            method=self.method, url=url, headers=headers, body=body, cf=cf if own_cf is None else clone_cf(own_cf)
+        )
 
     def redirected(self, url: str, status: int) -> Request:
         """Return the request that follows a redirect of this one, whose body may have been sent.

@@ -25,8 +25,11 @@ class HttpStatusError(OSError):
         self.status = status
         self.status_text = status_text
         self.url = url
-        kind = "Client" if status < 500 else "Server"
-        super().__init__(f"{status} {kind} Error: {status_text} for url: {url}")
+        kind = {4: "Client Error", 5: "Server Error"}.get(status // 100, "Invalid error code not between 400 and 599")
+        super().__init__(f"{status} {kind}: {status_text} for url: {url}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.status, self.status_text, self.url)
 
 
 class BodyUsedError(OSError):
@@ -125,14 +128,24 @@ class FetchResponse:
         self.abort_controller.abort(reason)
 
     async def buffer(self) -> Any:
-        """Return the body as a ``js.ArrayBuffer``."""
+        """Return the body as a ``js.ArrayBuffer``.
+
+        Raises:
+            AbortError: the body failed on its way; its text is the JavaScript error's. So too the other readers.
+        """
         self._raise_if_failed()
-        return await self.js_response.arrayBuffer()
+        try:
+            return await self.js_response.arrayBuffer()
+        except JsException as error:
+            raise AbortError(error) from None
 
     async def text(self) -> str:
         """Return the body decoded as UTF-8."""
         self._raise_if_failed()
-        return str(await self.js_response.text())
+        try:
+            return str(await self.js_response.text())
+        except JsException as error:
+            raise AbortError(error) from None
 
     async def string(self) -> str:
         """The same as ``text``."""
@@ -165,6 +178,9 @@ class FetchResponse:
             raise AbortError(signal.reason)
         if self.js_response.bodyUsed:
             raise BodyUsedError
+
+
+FetchResponse.__module__ = "pyodide.http._pyfetch"
 
 
 async def pyfetch(request: Any, /, *, signal: Any = None, fetcher: Any = None, **kwargs: Any) -> FetchResponse:

@@ -85,7 +85,7 @@ class Fetcher(JsProxy):
             raise AttributeError(name)
         return RpcMethod(self, name)
 
-    def call(self, method: str, args: tuple[Any, ...]) -> JsPromise:
+    def _invoke(self, method: str, args: tuple[Any, ...]) -> JsPromise:
         """Call an RPC method with JavaScript values."""
         try:
             sent = tuple(send(arg) for arg in args)
@@ -149,7 +149,7 @@ class RpcMethod(JsProxy, js_name="RpcProperty"):
         self._name = name
 
     def __call__(self, *args: Any, **kwargs: Any) -> JsPromise:
-        return self._fetcher.call(self._name, js_arguments(args, kwargs))
+        return self._fetcher._invoke(self._name, js_arguments(args, kwargs))
 
 
 class RpcStub(JsProxy, js_name="RpcStub"):

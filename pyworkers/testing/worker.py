@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from pyworkers.js.request import Request
 from pyworkers.runtime.isolate import Isolate
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.triggers import ScheduledController
+from pyworkers.server.cf import incoming_cf
 
 ORIGIN = "http://localhost"
 
@@ -59,7 +61,7 @@ class TestWorker:
             request: Request = sdk.Request(url, **{"redirect": "manual", **options}).js_object
         else:
             request = sdk.Request(resource, **options).js_object if options else resource.js_object
-        response = await self.isolate.fetch(request.delivered())
+        response = await self.isolate.fetch(request.delivered(cf=partial(incoming_cf, "1.1")))
         return sdk.Response(response.received(request))
 
     async def scheduled(self, *, cron: str = "* * * * *", scheduled_time_ms: int | None = None) -> ScheduledController:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 import js
 import pytest
 from js import Object
-from pyodide.ffi import to_js
+from pyodide.ffi import create_proxy, to_js
 from shown import error_of, type_name
 from workers import Blob, FormData, Response
 
@@ -24,8 +24,8 @@ def header_list(response):
         (("x",), "Response(status=200, status_text='OK', content_type='text/plain;charset=UTF-8')"),
         ((b"x",), "Response(status=200, status_text='OK')"),
         (("", 404), "Response(status=404, status_text='Not Found', content_type='text/plain;charset=UTF-8')"),
-        ((None, 299), "Response(status=299)"),
-        ((None, HTTPStatus.IM_A_TEAPOT), "Response(status=418, status_text=\"I'm a teapot\")"),
+        ((None, 299), "Response(status=299, status_text='Successful')"),
+        ((None, HTTPStatus.IM_A_TEAPOT), 'Response(status=418, status_text="I\'m a teapot")'),
         ((None, 0), "Response(status=200, status_text='OK')"),
         ((None, 204), "Response(status=204, status_text='No Content')"),
         ((None, 200, "Fine"), "Response(status=200, status_text='Fine')"),
@@ -82,7 +82,10 @@ async def test_bodies_and_the_types_they_set():
     ],
 )
 async def test_other_bodies_are_refused(make_body, name):
-    assert await error_of(lambda: Response(make_body())) == ("builtins.TypeError", f"Unsupported type in Response: {name}")
+    assert await error_of(lambda: Response(make_body())) == (
+        "builtins.TypeError",
+        f"Unsupported type in Response: {name}",
+    )
 
 
 async def test_a_js_response_is_wrapped_in_place():
@@ -199,11 +202,19 @@ async def test_every_reader():
     assert await Response('{"a": [1.0, 2]}').json() == {"a": [1.0, 2]}
     assert await Response(b"\x00\xff").bytes() == b"\x00\xff"
     buffer = await Response(b"ab").buffer()
-    assert (type_name(buffer), buffer.constructor.name, buffer.to_bytes()) == ("pyodide.ffi.JsBuffer", "ArrayBuffer", b"ab")
+    assert (type_name(buffer), buffer.constructor.name, buffer.to_bytes()) == (
+        "pyodide.ffi.JsProxy",
+        "ArrayBuffer",
+        b"ab",
+    )
     view = await Response(b"ab").memoryview()
     assert (type_name(view), bytes(view)) == ("builtins.memoryview", b"ab")
     blob = await Response("x").blob()
-    assert (type_name(blob), blob.content_type, await blob.text()) == ("workers.blob.Blob", "text/plain;charset=utf-8", "x")
+    assert (type_name(blob), blob.content_type, await blob.text()) == (
+        "workers.blob.Blob",
+        "text/plain;charset=utf-8",
+        "x",
+    )
     for read in ("form_data", "formData"):
         form = await getattr(Response(js.URLSearchParams.new("a=1&a=2")), read)()
         assert (type_name(form), form.get_all("a")) == ("workers.formdata.FormData", ["1", "2"])
@@ -219,11 +230,26 @@ async def test_a_body_can_be_read_once():
     assert issubclass(type(pytest.raises(OSError, lambda: response._raise_if_failed()).value), OSError)
 
 
+async def test_a_body_that_fails_is_an_abort_error():
+    def failing():
+        def pull(controller):
+            controller.error(js.TypeError.new("source broke"))
+
+        return Response(js.ReadableStream.new(pull=create_proxy(pull)))
+
+    for read in ("text", "string", "json", "bytes", "buffer", "memoryview"):
+        assert await error_of(getattr(failing(), read)) == ("pyodide.http._exceptions.AbortError", "source broke")
+
+
+async def test_abort_needs_a_fetched_response():
+    assert await error_of(Response("x").abort) == ("builtins.ValueError", "abort_controller is not set")
+
+
 async def test_a_body_that_is_no_form_is_a_type_error():
     name, text = await error_of(Response("x").form_data)
     assert name == "builtins.TypeError"
     assert text == (
-        'Unrecognized Content-Type header value. FormData can only parse the following MIME types: '
+        "Unrecognized Content-Type header value. FormData can only parse the following MIME types: "
         "multipart/form-data, application/x-www-form-urlencoded"
     )
 
@@ -257,7 +283,7 @@ async def test_replace_body_keeps_status_and_headers():
 async def test_clone_gives_pyodides_own_class():
     response = Response("x")
     copy = response.clone()
-    assert type_name(copy) == "pyodide.http.FetchResponse"
+    assert type_name(copy) == "pyodide.http._pyfetch.FetchResponse"
     assert not hasattr(copy, "js_object")
     assert (await response.text(), await copy.text()) == ("x", "x")
     assert await error_of(response.clone) == (

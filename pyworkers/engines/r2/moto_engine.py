@@ -22,7 +22,7 @@ from pyworkers.engines.r2.conditions import R2Condition
 from pyworkers.engines.r2.protocol import DigestMismatch, R2Attributes, R2Digest, R2Object, R2Page, R2Part
 from pyworkers.engines.r2.store import BucketStore, OpenBody, os_errors
 from pyworkers.engines.work_thread import WorkThread
-from pyworkers.errors import EngineClosed, EngineCorrupt
+from pyworkers.errors import EngineClosed, EngineCorrupt, EngineError
 
 if TYPE_CHECKING:
     from pyworkers.engines.r2.moto_backend import DurableBackend
@@ -115,12 +115,11 @@ class MotoR2Engine:
         try:
             with os_errors(self._folder()):
                 body = await in_thread(lambda: uploads.join(chosen))
-        except FileNotFoundError as error:
-            # Somebody ended the upload meanwhile; else a file is missing that should be there.
-            await self._run(lambda _: uploads.select(key, upload_id, parts))
-            raise EngineCorrupt(
-                f"a part of the upload {upload_id} is missing: {error.filename}", hint="upload the part again"
-            ) from error
+        except EngineError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                # Somebody ended the upload meanwhile, then this says so.
+                await self._run(lambda _: uploads.select(key, upload_id, parts))
+            raise
         return await self._run(lambda _: uploads.complete(key, upload_id, parts, chosen, body))
 
     async def abort_upload(self, key: str, upload_id: str) -> None:
@@ -170,7 +169,12 @@ class MotoR2Engine:
     async def _run(self, work: Callable[[DurableBackend], R]) -> R:
         if self._is_closed:
             raise EngineClosed("the R2 bucket is closed")
-        return await self._thread.run(lambda: work(self._open()))
+
+        def run() -> R:
+            with os_errors(self._folder()):
+                return work(self._open())
+
+        return await self._thread.run(run)
 
     # ---- bodies
 
@@ -190,10 +194,11 @@ class MotoR2Engine:
         blobs = await self._run(self._blobs)
         writer = blobs.writer(algorithm)
         try:
+            await self._write(writer, first)
+            while rest is not None:
+                piece, rest = await _begin(rest)
+                await self._write(writer, piece)
             with os_errors(self._folder()):
-                await in_thread(lambda: writer.write(first))
-                if rest is not None:
-                    await _pour(rest, writer)
                 stored = await in_thread(lambda: _take(writer, b"", digest))
         except BaseException:
             await in_thread(writer.abort)
@@ -204,6 +209,10 @@ class MotoR2Engine:
             if stored.blob is not None:
                 blobs.remove((stored.blob,))
             raise
+
+    async def _write(self, writer: BodyWriter, data: bytes) -> None:
+        with os_errors(self._folder()):
+            await in_thread(lambda: writer.write(data))
 
     def _blobs(self, backend: DurableBackend) -> BlobStore:
         return backend.bucket(BUCKET).store.blobs
@@ -322,16 +331,6 @@ async def _begin(body: bytes | AsyncIterator[bytes]) -> tuple[bytes, AsyncIterat
         if size > PIECE_BYTES:
             return b"".join(pieces), body
     return b"".join(pieces), None
-
-
-async def _pour(body: AsyncIterator[bytes], writer: BodyWriter) -> None:
-    """Write a body, as many of its chunks at a time as make a piece."""
-    while True:
-        piece, rest = await _begin(body)
-        if piece:
-            await in_thread(lambda piece=piece: writer.write(piece))  # type: ignore[misc]  # binds this round's piece
-        if rest is None:
-            return
 
 
 def _take(writer: BodyWriter, data: bytes, digest: R2Digest | None) -> StoredBody:

@@ -151,7 +151,7 @@ class R2Engine(Protocol):
 
     - a put body comes back whole, of any size, and in parts
     - a put replaces body and attributes together, under a new version
-    - a body that ends early, fails or has another digest stores nothing and leaves nothing behind
+    - a body that fails or has another digest stores nothing and leaves nothing behind
     - a put whose condition fails stores nothing, and of two that race on one condition one wins
     - an open body is read to its end though its object is replaced or deleted
     - deleted keys are gone, and deleting an absent key is no error

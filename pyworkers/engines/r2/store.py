@@ -173,7 +173,7 @@ class BucketStore:
         if not is_wanted:
             self.discard(body)
             return None
-        self._remove(replaced)
+        self.remove(replaced)
         return found
 
     def delete(self, keys: Sequence[str]) -> list[str]:
@@ -186,7 +186,7 @@ class BucketStore:
                 if found:
                     gone.append(key)
                     blobs.append(found[0][0])
-        self._remove(*blobs)
+        self.remove(*blobs)
         return gone
 
     def set_attributes(self, key: str, version: str, attributes: R2Attributes) -> None:
@@ -202,7 +202,12 @@ class BucketStore:
 
     def discard(self, body: StoredBody) -> None:
         """Remove a body that no row names."""
-        self._remove(body.blob)
+        self.remove(body.blob)
+
+    def remove(self, *blobs: str | None) -> None:
+        """Remove bodies that no row names; None is no body."""
+        with os_errors(self._folder):
+            self.blobs.remove(blob for blob in blobs if blob is not None)
 
     # ---- for uploads in parts
 
@@ -252,10 +257,6 @@ class BucketStore:
         with sqlite_errors(self.path), os_errors(self._folder):
             yield
 
-    def _remove(self, *blobs: str | None) -> None:
-        with os_errors(self._folder):
-            self.blobs.remove(blob for blob in blobs if blob is not None)
-
     def _live_blobs(self, database: apsw.Connection) -> set[str]:
         rows = database.execute("SELECT blob FROM objects UNION ALL SELECT blob FROM parts")
         return {blob for (blob,) in rows if blob is not None}
@@ -266,8 +267,6 @@ def os_errors(folder: Path) -> Iterator[None]:
     """Turn the operating system's errors into this project's."""
     try:
         yield
-    except FileNotFoundError:
-        raise  # callers tell a removed body from a failure
     except OSError as error:
         raise EngineError(
             f"{error.filename or folder} could not be used: {error.strerror}",

@@ -97,8 +97,7 @@ class Uploads:
         except BaseException:
             self._store.discard(body)
             raise
-        if replaced is not None:
-            self._store.blobs.remove((replaced,))
+        self._store.remove(replaced)
         return part
 
     def parts(self, upload_id: str) -> list[StoredPart]:
@@ -152,7 +151,7 @@ class Uploads:
             if body.blob not in {part.blob for part in parts}:
                 self._store.discard(body)
             raise
-        self._store.blobs.remove(blob for blob in (replaced, *dropped) if blob is not None and blob != body.blob)
+        self._store.remove(*(blob for blob in (replaced, *dropped) if blob != body.blob))
         return found
 
     def abort(self, key: str, upload_id: str) -> None:
@@ -166,7 +165,7 @@ class Uploads:
             if state is None:
                 raise UnknownUpload(f"there never was an upload {upload_id} of {key!r}")
             dropped = _end(database, upload_id, "aborted") if state == "open" else []
-        self._store.blobs.remove(blob for blob in dropped if blob is not None)
+        self._store.remove(*dropped)
 
     def open_uploads(self) -> dict[str, tuple[str, R2Attributes]]:
         """Return what is under way: id to key and attributes."""

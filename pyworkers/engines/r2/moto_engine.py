@@ -113,7 +113,7 @@ class MotoR2Engine:
         uploads = await self._run(lambda backend: backend.bucket(BUCKET).uploads)
         chosen = await self._run(lambda _: uploads.select(key, upload_id, parts))
         try:
-            with os_errors(self._folder()):
+            with os_errors(self._place):
                 body = await in_thread(lambda: uploads.join(chosen))
         except EngineError as error:
             if isinstance(error.__cause__, FileNotFoundError):
@@ -147,18 +147,17 @@ class MotoR2Engine:
 
     # ---- on the thread
 
-    def _folder(self) -> Path:
-        if self.path is not None:
-            return self.path
-        if self._scratch is None:
-            self._scratch = Path(tempfile.mkdtemp(prefix="pyworkers-r2-"))
-        return self._scratch
+    @property
+    def _place(self) -> Path:
+        return self.path or self._scratch or Path(tempfile.gettempdir())
 
     def _open(self) -> DurableBackend:
         if self._backend is None:
             from pyworkers.engines.r2.moto_backend import DurableBackend  # a second or two
 
-            store = BucketStore(self._folder(), clock=self._clock)
+            if self.path is None and self._scratch is None:
+                self._scratch = Path(tempfile.mkdtemp(prefix="pyworkers-r2-"))
+            store = BucketStore(self._place, clock=self._clock)
             store.open()
             self._store = store
             backend = DurableBackend()
@@ -171,7 +170,7 @@ class MotoR2Engine:
             raise EngineClosed("the R2 bucket is closed")
 
         def run() -> R:
-            with os_errors(self._folder()):
+            with os_errors(self._place):
                 return work(self._open())
 
         return await self._thread.run(run)
@@ -198,7 +197,7 @@ class MotoR2Engine:
             while rest is not None:
                 piece, rest = await _begin(rest)
                 await self._write(writer, piece)
-            with os_errors(self._folder()):
+            with os_errors(self._place):
                 stored = await in_thread(lambda: _take(writer, b"", digest))
         except BaseException:
             await in_thread(writer.abort)
@@ -211,7 +210,7 @@ class MotoR2Engine:
             raise
 
     async def _write(self, writer: BodyWriter, data: bytes) -> None:
-        with os_errors(self._folder()):
+        with os_errors(self._place):
             await in_thread(lambda: writer.write(data))
 
     def _blobs(self, backend: DurableBackend) -> BlobStore:

@@ -121,7 +121,9 @@ class Suspendable:
                     raise error
                 return value
             if type(result) is Suspension:
-                message = yield from _outcome(result.awaitable)
+                # What is awaited may be the worker's code too: it runs in the same context, and may `run_sync` itself.
+                awaited = Suspendable(_awaiting(result.awaitable), context=worklet.gr_context, meter=meter)
+                message = yield from _outcome(awaited)
                 continue
             try:
                 sent = yield result
@@ -185,9 +187,9 @@ class _Idle(threading.local):
 _idle = _Idle()
 
 
-def _outcome(awaitable: Awaitable[Any]) -> Generator[Any, Any, tuple[Any, BaseException | None]]:
+def _outcome(awaited: Suspendable) -> Generator[Any, Any, tuple[Any, BaseException | None]]:
     try:
-        return (yield from _awaiting(awaitable).__await__()), None
+        return (yield from awaited.__await__()), None
     except BaseException as error:
         return None, error
 

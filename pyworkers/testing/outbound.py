@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pyworkers.js.buffers import Uint8Array
+from pyworkers.js.redirects import follow_redirects
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.values import JsObject, type_error
@@ -113,18 +114,22 @@ class OutboundMock:
         return self.route("*", url)
 
     async def __call__(self, request: Request) -> Response:
-        """Answer a worker's request.
+        """Answer a worker's request, following redirects as the network does.
 
         Raises:
             UnexpectedRequest: no route matches; the test fails of it even where the worker catches the error.
         """
+        return await follow_redirects(request, self._answer)
+
+    async def _answer(self, request: Request) -> Response:
         for route in self.routes:
             if route.matches(request) and route.answer is not None:
                 route.requests.append(request)
                 answer = route.answer(request)
                 if inspect.isawaitable(answer):
                     answer = await answer
-                return getattr(answer, "js_object", answer)
+                response: Response = getattr(answer, "js_object", answer)
+                return response.received(request)
         text = f"{request.method} {request.url}"
         self.unexpected.append(text)
         raise UnexpectedRequest(

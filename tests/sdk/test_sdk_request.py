@@ -6,6 +6,7 @@ import js
 import pytest
 from pyodide.ffi import to_js
 from shown import error_of, type_name
+
 from workers import FormData, Request
 
 pytestmark = [pytest.mark.worker_config("tests/sdk/workers/plain/wrangler.toml"), pytest.mark.usefixtures("runtime")]

@@ -157,4 +157,5 @@ def test_the_meter_is_told_of_every_stretch():
         await Suspendable(handler(), meter=meter)
         return meter.log
 
-    assert asyncio.run(main()) == ["in", "out"] * 3
+    # Three stretches of the handler, and two of what it waits for in run_sync.
+    assert asyncio.run(main()) == ["in", "out"] * 5

@@ -316,6 +316,7 @@ async def in_thread(work: Callable[[], R]) -> R:
                 await asyncio.wait([running])
             except asyncio.CancelledError:
                 continue
+        running.exception()  # nobody else will ask for it
         raise
 
 

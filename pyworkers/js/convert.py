@@ -31,15 +31,27 @@ class JsDoubleProxy(JsProxy, js_name="Object"):
     def __init__(self, target: Any, *, once: bool = False) -> None:
         self._target = target
         self._once = once
-        self._destroyed = False
+        self._destroyed = ""  # why it cannot be used any more
 
     def unwrap(self) -> Any:
         """Return the Python object."""
         return self._live()
 
     def destroy(self) -> None:
-        """Release the Python object; later use is an error."""
-        self._destroyed = True
+        """Release the Python object; later use is an error.
+
+        Raises:
+            JsException: a proxy of `create_once_callable` was called or destroyed before.
+        """
+        if self._once and self._destroyed:
+            raise JsException("Error", "OnceProxy has already been destroyed")
+        if not self._destroyed:
+            kind, shown = type(self._target).__name__, repr(self._target)
+            self._destroyed = (
+                "OnceProxy can only be called once"
+                if self._once
+                else (f'Object has already been destroyed\nThe object was of type "{kind}" and had repr "{shown}"')
+            )
         self._target = None
 
     def copy(self) -> JsDoubleProxy:
@@ -72,7 +84,7 @@ class JsDoubleProxy(JsProxy, js_name="Object"):
 
     def _live(self) -> Any:
         if self._destroyed:
-            raise JsException("Error", "Object has already been destroyed")
+            raise JsException("Error", self._destroyed)
         return self._target
 
 
@@ -233,7 +245,7 @@ class _ToPy:
             items.extend(self.item(item, depth - 1) for item in value.items_)
             return items
         if type(value) is JsObject:
-            return self.fill(value, {}, value.__dict__, depth)
+            return self.fill(value, {}, value.own_properties(), depth)
         if isinstance(value, JsMap):
             return self.fill(value, {}, value.entries_, depth)
         if isinstance(value, JsSet):

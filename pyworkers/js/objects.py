@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterable,
+    Iterator,
+    KeysView,
+    MutableMapping,
+    MutableSequence,
+    ValuesView,
+)
 from typing import Any
 
 from pyworkers.js.primitives import is_nullish, to_boolean, to_string
@@ -93,6 +102,16 @@ class JsArray(JsProxy, js_name="Array"):
     def shift(self) -> Any:
         """``Array.prototype.shift``."""
         return self.items_.pop(0) if self.items_ else None
+
+    def remove(self, item: object) -> None:
+        """Remove the first such item, as a list's ``remove``."""
+        del self.items_[self.items_.index(item)]
+
+    def as_py_json(self) -> JsProxy:
+        """Return a view in which objects are mappings and arrays are sequences, all the way down."""
+        from pyworkers.js.object_map import ArrayView  # that module is written in terms of this one
+
+        return ArrayView(self)
 
     def index(self, item: object, *bounds: int) -> int:
         """Find an item, as a list's ``index``."""
@@ -280,6 +299,12 @@ class JsMap(JsProxy, js_name="Map"):
         """Remove every entry."""
         self.entries_.clear()
 
+    pop = MutableMapping.pop
+    popitem = MutableMapping.popitem
+    setdefault = MutableMapping.setdefault
+    update = MutableMapping.update
+    _MutableMapping__marker = MutableMapping._MutableMapping__marker  # type: ignore[attr-defined]  # what pop reads
+
     def forEach(self, function: Callable[..., object], *_: object) -> None:
         """``Map.prototype.forEach``."""
         for key, value in list(self.entries_.items()):
@@ -390,3 +415,7 @@ class JsSet(JsProxy, js_name="Set"):
 
     def __contains__(self, item: object) -> bool:
         return item in self.items_
+
+
+MutableSequence.register(JsArray)
+MutableMapping.register(JsMap)

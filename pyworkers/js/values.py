@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ClassVar, Final, TypeVar
 
 from pyworkers.js.primitives import (
@@ -209,12 +209,26 @@ class JsObject(JsProxy, js_name="Object"):
         return args[0] if args and isinstance(args[0], JsProxy) else cls()
 
     def own_properties(self) -> dict[str, object]:
-        """Return the properties themselves: a write to the dict is a write to the object."""
-        return self.__dict__
+        """Return the properties themselves: a write to the dict is a write to the object.
 
-    def as_object_map(self, **_options: bool) -> dict[str, object]:
-        """Return a mapping over the own properties, as Pyodide's ``as_object_map``."""
-        return self.__dict__
+        Integer names come first, in ascending order, as in JavaScript.
+        """
+        properties = self.__dict__
+        if properties and min(properties) < ":":  # the character after "9": usually there is none to look at
+            _put_indices_first(properties)
+        return properties
+
+    def as_object_map(self, *, hereditary: bool = False) -> JsProxy:
+        """Return a view of the object as a mapping; ``hereditary`` includes the objects inside."""
+        from pyworkers.js.object_map import ObjectMap  # that module is written in terms of this one
+
+        return ObjectMap(self, hereditary=hereditary)
+
+    def as_py_json(self) -> JsProxy:
+        """Return a view in which objects are mappings and arrays are sequences, all the way down."""
+        from pyworkers.js.object_map import ObjectMap
+
+        return ObjectMap(self, hereditary=True, arrays=True)
 
 
 class JsException(JsProxy, Exception):
@@ -235,6 +249,11 @@ class JsException(JsProxy, Exception):
         self.stack = stack or f"{name}: {message}\n    at <python>"
         if kind == "DOMException":
             self.code = DOM_EXCEPTION_CODES.get(name, 0)
+
+    @classmethod
+    def new(cls, *args: object) -> JsException:
+        """Make an Error, as Pyodide's ``JsException.new(message, options)``."""
+        return _new_error("Error", *args)
 
     @property
     def constructor(self) -> JsConstructor:
@@ -299,21 +318,21 @@ DOM_EXCEPTION_CODES: Final = {
 }
 
 
+def _new_error(name: str, message: object = None, options: object = None, *_: object, **kwargs: object) -> JsException:
+    text = "" if message is None else to_string(message)
+    if name == "DOMException":
+        return JsException("Error" if options is None else to_string(options), text, kind=name)
+    error = JsException(name, text)
+    cause = kwargs.get("cause", get_property(options, "cause"))
+    if cause is not None:
+        error.cause = cause
+    return error
+
+
 def _error_constructor(name: str) -> JsConstructor:
     constructor = JsConstructor(JsException)
     constructor.name = name
-
-    def new(message: object = None, options: object = None, **kwargs: object) -> JsException:
-        text = "" if message is None else to_string(message)
-        if name == "DOMException":
-            return JsException("Error" if options is None else to_string(options), text, kind=name)
-        error = JsException(name, text)
-        cause = kwargs.get("cause", get_property(options, "cause"))
-        if cause is not None:
-            error.cause = cause
-        return error
-
-    constructor.new = new
+    constructor.new = new = partial(_new_error, name)
     if name != "DOMException":
         constructor.call_without_new = new
     return constructor
@@ -349,6 +368,16 @@ def _accepted_arguments(function: Callable[..., object]) -> int | None:
     if code is None or code.co_flags & 0x04:
         return None
     return int(code.co_argcount) - (inner is not function)
+
+
+def _put_indices_first(properties: dict[str, object]) -> None:
+    indices = [name for name in properties if name.isascii() and name.isdigit() and (name[0] != "0" or name == "0")]
+    if indices:
+        indices.sort(key=int)
+        rest = {name: value for name, value in properties.items() if name not in indices}
+        ordered = {name: properties[name] for name in indices} | rest
+        properties.clear()
+        properties.update(ordered)
 
 
 def _array(items: Iterable[object]) -> JsProxy:

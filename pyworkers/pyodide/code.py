@@ -76,3 +76,6 @@ def _accepts_uncached(func: Callable[..., Any]) -> tuple[int | None, frozenset[s
     positional = None if takes_any else sum(p.kind in by_position for p in parameters)
     keywords = None if takes_any_keyword else frozenset(p.name for p in parameters)
     return positional, keywords
+
+
+__all__ = ["relaxed_call", "relaxed_wrap", "run_js"]

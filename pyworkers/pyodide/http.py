@@ -229,3 +229,6 @@ def _js_options(kwargs: dict[str, Any]) -> dict[str, Any]:
     from pyworkers.js.convert import FROM_ENTRIES, to_js
 
     return {name: to_js(value, dict_converter=FROM_ENTRIES) for name, value in kwargs.items()}
+
+
+__all__ = ["AbortError", "BodyUsedError", "FetchResponse", "HttpStatusError", "pyfetch"]

@@ -22,22 +22,30 @@ def install() -> None:
 
     package = _Pyodide("pyodide", "Pyodide's Python API, as far as Python Workers use it.")
     package.__path__ = []  # a package, none of whose submodules come from disk
-    package.__dict__.update(ffi=ffi, http=http, code=code, webloop=webloop)
-    ffi_module: Any = ffi
-    ffi_module.wrappers = wrappers
+    modules = {
+        "ffi": _renamed("pyodide.ffi", ffi),
+        "http": _renamed("pyodide.http", http),
+        "code": _renamed("pyodide.code", code),
+        "webloop": _renamed("pyodide.webloop", webloop),
+    }
+    package.__dict__.update(modules)
+    modules["ffi"].__dict__["wrappers"] = modules["ffi.wrappers"] = _renamed("pyodide.ffi.wrappers", wrappers)
+    sys.modules.update({f"pyodide.{name}": module for name, module in modules.items()})
     sys.modules.update(
         {
             "pyodide": package,
-            "pyodide.ffi": ffi,
-            "pyodide.ffi.wrappers": wrappers,
-            "pyodide.http": http,
-            "pyodide.code": code,
-            "pyodide.webloop": webloop,
             "js": scope.module,
             "_cloudflare_compat_flags": _CompatFlags("_cloudflare_compat_flags"),
             "_pyodide_entrypoint_helper": _EntrypointHelper("_pyodide_entrypoint_helper"),
         }
     )
+
+
+def _renamed(name: str, source: ModuleType) -> ModuleType:
+    """Return a module of another name with the public members of ``source``, for messages to show that name."""
+    module = ModuleType(name, source.__doc__)
+    module.__dict__.update({key: getattr(source, key) for key in source.__all__}, __all__=source.__all__)
+    return module
 
 
 class _Pyodide(ModuleType):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Final
@@ -26,7 +27,7 @@ NAMES: Final = frozenset(
 def install_lazily() -> None:
     """Answer imports of the boundary's modules by installing them."""
     if _Finder not in sys.meta_path:
-        sys.meta_path.insert(0, _Finder)  # type: ignore[arg-type]  # a class with find_spec is a finder
+        sys.meta_path.insert(0, _Finder)
 
 
 class _Finder:
@@ -35,7 +36,7 @@ class _Finder:
         return ModuleSpec(fullname, _Loader()) if fullname in NAMES else None
 
 
-class _Loader:
+class _Loader(Loader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Return the installed module itself."""
         from pyworkers.pyodide.install import install

@@ -36,3 +36,13 @@ def set_interval(callback: Callable[[], object], interval: int) -> int:
 def clear_interval(interval_retval: int) -> None:
     """Cancel a timer of `set_interval`."""
     clearInterval(interval_retval)
+
+
+__all__ = [
+    "add_event_listener",
+    "clear_interval",
+    "clear_timeout",
+    "remove_event_listener",
+    "set_interval",
+    "set_timeout",
+]

@@ -128,7 +128,7 @@ class OutboundMock:
                 answer = route.answer(request)
                 if inspect.isawaitable(answer):
                     answer = await answer
-                response: Response = getattr(answer, "js_object", answer)
+                response: Any = getattr(answer, "js_object", answer)  # an SDK Response holds the other
                 return response.received(request)
         text = f"{request.method} {request.url}"
         self.unexpected.append(text)

@@ -86,7 +86,7 @@ async def test_redirects_are_followed(outbound):
 
 async def test_a_network_error_is_an_abort_error(outbound):
     outbound.get(URL).fail("Network connection lost.")
-    with pytest.raises(OSError, match="^Network connection lost.$") as info:
+    with pytest.raises(OSError, match=r"^Network connection lost.$") as info:
         await fetch(URL)
     assert type_name(info.value) == "pyodide.http._exceptions.AbortError"
 

@@ -228,7 +228,7 @@ async def test_a_body_can_be_read_once():
         await response.text()
         assert response.body_used
         assert await error_of(getattr(response, read)) == used
-    with pytest.raises(OSError, match="^Response body is already used$"):
+    with pytest.raises(OSError, match=r"^Response body is already used$"):
         await response.text()
 
 

@@ -12,7 +12,12 @@ from benchmarks.processes import free_port, pyworkers, serving
 from benchmarks.report import Figure
 
 ROUNDS = 15
-CONFIG = 'name = "reload"\nmain = "entry.py"\ncompatibility_date = "2026-10-01"\ncompatibility_flags = ["python_workers"]\n'
+CONFIG = """
+name = "reload"
+main = "entry.py"
+compatibility_date = "2026-10-01"
+compatibility_flags = ["python_workers"]
+"""
 CODE = 'from workers import Response\n\n\nasync def fetch(request, env):\n    return Response("version {}")\n'
 
 

@@ -21,7 +21,7 @@ class ObjectMap(JsProxy, js_name="Object"):
         arrays: so are arrays, and what they hold.
     """
 
-    def __init__(self, target: JsObject, *, hereditary: bool = False, arrays: bool = False) -> None:
+    def __init__(self, target: JsProxy, *, hereditary: bool = False, arrays: bool = False) -> None:
         self._target = target
         self._hereditary = hereditary
         self._arrays = arrays

@@ -42,6 +42,7 @@ _CLASSES: Final = {
     "streams.transform": "TransformStream IdentityTransformStream FixedLengthStream TransformStreamDefaultController",
     "streams.writable": "WritableStream WritableStreamDefaultWriter WritableStreamDefaultController",
     "url": "URL",
+    "weak_reference": "WeakRef",
     "websocket": "WebSocket WebSocketPair WebSocketRequestResponsePair",
 }
 # module: the functions that are globals of the same name

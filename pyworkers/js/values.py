@@ -28,7 +28,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial, wraps
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 from pyworkers.js.primitives import (
     to_string,
@@ -103,6 +103,30 @@ class JsProxy:
     def object_entries(self) -> JsProxy:
         """``Object.entries(self)``."""
         return _array(_array(pair) for pair in self.own_properties().items())
+
+    def as_object_map(self, *, hereditary: bool = False) -> JsProxy:
+        """Return a view of the object as a mapping; ``hereditary`` includes the objects inside."""
+        from pyworkers.js.object_map import ObjectMap  # that module is written in terms of this one
+
+        return ObjectMap(self, hereditary=hereditary)
+
+    def as_py_json(self) -> JsProxy:
+        """Return a view in which objects are mappings and arrays are sequences, all the way down."""
+        from pyworkers.js.object_map import ObjectMap
+
+        return ObjectMap(self, hereditary=True, arrays=True)
+
+    def to_weakref(self) -> JsProxy:
+        """Return a ``WeakRef`` of the object."""
+        from pyworkers.js.weak_reference import WeakRef  # that module is written in terms of this one
+
+        return WeakRef(self)
+
+    def bind_sig(self, _signature: object) -> Self:
+        """Return the object itself: Pyodide's types for conversion change nothing that is converted here."""
+        return self
+
+    bind_class = bind_sig
 
     def hasOwnProperty(self, name: str) -> bool:
         """Tell whether ``name`` is an own property."""
@@ -217,18 +241,6 @@ class JsObject(JsProxy, js_name="Object"):
         if properties and min(properties) < ":":  # the character after "9": usually there is none to look at
             _put_indices_first(properties)
         return properties
-
-    def as_object_map(self, *, hereditary: bool = False) -> JsProxy:
-        """Return a view of the object as a mapping; ``hereditary`` includes the objects inside."""
-        from pyworkers.js.object_map import ObjectMap  # that module is written in terms of this one
-
-        return ObjectMap(self, hereditary=hereditary)
-
-    def as_py_json(self) -> JsProxy:
-        """Return a view in which objects are mappings and arrays are sequences, all the way down."""
-        from pyworkers.js.object_map import ObjectMap
-
-        return ObjectMap(self, hereditary=True, arrays=True)
 
 
 class JsException(JsProxy, Exception):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Protocol
+
 from pyworkers.js.buffers import JsBuffer, TypedArray
 from pyworkers.js.convert import (
     ConversionError,
@@ -14,22 +17,52 @@ from pyworkers.js.convert import (
 from pyworkers.js.objects import JsArray, JsMap
 from pyworkers.js.primitives import JsBigInt, JsNull, jsnull
 from pyworkers.js.promise import JsPromise
-from pyworkers.js.values import JsConstructor, JsException, JsProxy
+from pyworkers.js.response import Response
+from pyworkers.js.values import JsException, JsProxy
+from pyworkers.js.weak_reference import WeakRef
 from pyworkers.pyodide.suspension import can_run_sync, run_sync
 
 IN_PYODIDE = True
 
-# Pyodide tells these apart for type checkers only; at run time they are views of the same proxy type.
 JsTypedArray = TypedArray
 JsMutableMap = JsMap
-JsCallable = JsConstructor
 JsCallableDoubleProxy = JsDoubleProxy
 JsOnceCallable = JsDoubleProxy
-JsFetchResponse = JsProxy
-JsIterable = JsIterator = JsGenerator = JsProxy
-JsAsyncIterable = JsAsyncIterator = JsAsyncGenerator = JsProxy
-JsDomElement = JsProxy
-JsWeakRef = JsProxy
+JsFetchResponse = Response
+JsWeakRef = WeakRef
+
+
+class _Ability(type):
+    """Makes classes that are there for ``isinstance`` only: it holds for the proxies that have the methods."""
+
+    methods: tuple[str, ...]
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, JsProxy) and all(hasattr(type(value), name) for name in cls.methods)
+
+
+def _ability(name: str, *methods: str) -> _Ability:
+    return _Ability(name, (), {"methods": methods, "__module__": "pyodide.ffi"})
+
+
+JsCallable = _ability("JsCallable", "__call__")
+JsIterable = _ability("JsIterable", "__iter__")
+JsIterator = _ability("JsIterator", "__next__")
+JsGenerator = _ability("JsGenerator", "__next__", "send", "throw")
+JsAsyncIterable = _ability("JsAsyncIterable", "__aiter__")
+JsAsyncIterator = _ability("JsAsyncIterator", "__anext__")
+JsAsyncGenerator = _ability("JsAsyncGenerator", "__anext__", "asend", "athrow")
+JsDomElement = _ability("JsDomElement", "appendChild", "tagName")  # there is no document in a worker
+
+
+class ToJsConverter(Protocol):
+    """The type of a converter that `to_js` takes."""
+
+    def __call__(
+        self, value: Any, converter: Callable[[Any], JsProxy], cache: Callable[[Any, JsProxy], None], /
+    ) -> JsProxy:
+        """Convert a value; ``cache(value, converted)`` is called before what is inside is converted."""
+        ...
 
 
 class InternalError(Exception):
@@ -86,6 +119,7 @@ __all__ = [
     "JsProxy",
     "JsTypedArray",
     "JsWeakRef",
+    "ToJsConverter",
     "can_run_sync",
     "create_once_callable",
     "create_proxy",

@@ -129,7 +129,7 @@ def env(worker: TestWorker) -> Any:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run an ``async def`` test that uses the runtime on its event loop, as code of the primary worker."""
-    runner = pyfuncitem.funcargs.get("event_loop_runner")
+    runner: Any = pyfuncitem.funcargs.get("event_loop_runner")
     if runner is None or not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}

@@ -9,7 +9,8 @@ async def fetch(request, env):
     await env.DB.exec(SCHEMA)
     if request.method == "POST":
         note = await request.json()
-        added = await env.DB.prepare("INSERT INTO notes (text) VALUES (?) RETURNING id, text").bind(note["text"]).first()
+        insert = env.DB.prepare("INSERT INTO notes (text) VALUES (?) RETURNING id, text")
+        added = await insert.bind(note["text"]).first()
         return Response.json(added, status=201)
     found = await env.DB.prepare("SELECT id, text FROM notes ORDER BY id").all()
     return Response.json(found.results)

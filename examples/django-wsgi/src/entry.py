@@ -5,6 +5,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.http import JsonResponse
 from django.urls import path
+
 from workers import WorkerEntrypoint, wsgi
 
 
@@ -19,7 +20,7 @@ def echo(request):
 urlpatterns = [path("hello/<str:name>", greet), path("echo", echo)]
 
 if not settings.configured:
-    settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="only-for-this-example")
+    settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="only-for-this-example")  # noqa: S106
     django.setup()
 application = get_wsgi_application()
 

@@ -4,6 +4,7 @@ import asgi
 from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
+
 from workers import WorkerEntrypoint
 
 app = FastAPI()

@@ -6,10 +6,11 @@ import json
 import textwrap
 
 import js
-import workers
 from js import Object
 from pyodide.ffi import create_proxy, to_js
 from recorder import describe, describe_error
+
+import workers
 from workers import (
     Blob,
     File,

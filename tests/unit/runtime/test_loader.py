@@ -79,7 +79,7 @@ def test_classes_work_with_what_looks_modules_up(namespace):
         },
     )
     point = space.load("entry").Point
-    assert typing.get_type_hints(point) == {"x": int, "other": typing.Optional[point]}
+    assert typing.get_type_hints(point) == {"x": int, "other": point | None}
     assert pickle.loads(pickle.dumps(point(1))) == point(1)
     assert dataclasses.asdict(point(2)) == {"x": 2, "other": None}
 

@@ -57,7 +57,7 @@ def test_an_error_of_the_awaitable_is_raised_by_run_sync():
 def test_outside_of_a_handler_there_is_no_suspender():
     async def main():
         coroutine = value_later(1)
-        with pytest.raises(RuntimeError, match="^No suspender$"):
+        with pytest.raises(RuntimeError, match=r"^No suspender$"):
             run_sync(coroutine)
         coroutine.close()
         return can_run_sync()

@@ -38,7 +38,9 @@ class _Ability(type):
     methods: tuple[str, ...]
 
     def __instancecheck__(cls, value: object) -> bool:
-        return isinstance(value, JsProxy) and all(hasattr(type(value), name) for name in cls.methods)
+        if not isinstance(value, JsProxy):
+            return False
+        return all(any(name in base.__dict__ for base in type(value).__mro__) for name in cls.methods)
 
 
 def _ability(name: str, *methods: str) -> _Ability:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pyworkers.js.buffers import JsBuffer, Uint8Array, typed_array_of
 from pyworkers.js.objects import JsArray, JsMap, JsSet, LiteralMap
-from pyworkers.js.primitives import MAX_SAFE_INTEGER, JsBigInt, is_nullish, to_string
+from pyworkers.js.primitives import MAX_SAFE_INTEGER, JsBigInt, is_nullish, number, to_string
 from pyworkers.js.realm import current_realm
 from pyworkers.js.values import JsException, JsObject, JsProxy
 
@@ -171,6 +171,8 @@ class _ToJs:
         self.kept: list[Any] = []  # keeps the keys of `done` alive
 
     def convert(self, obj: Any, depth: int) -> Any:
+        if type(obj) is float:
+            return number(obj)
         if obj is None or isinstance(obj, PRIMITIVES | JsProxy) or is_nullish(obj):
             return JsBigInt(obj) if type(obj) is int and not -MAX_SAFE_INTEGER <= obj <= MAX_SAFE_INTEGER else obj
         if id(obj) in self.done:

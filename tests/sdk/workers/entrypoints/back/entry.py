@@ -3,6 +3,7 @@
 import datetime
 
 from imported import Imported  # noqa: F401  # an imported class is an entrypoint too
+
 from workers import Response, WorkerEntrypoint
 
 created = []
@@ -22,7 +23,11 @@ class Default(WorkerEntrypoint):
 
     async def fetch(self, request):
         self.calls += 1
-        headers = {"x-calls": self.calls, "x-color": self.env.COLOR, "x-length": request.headers["content-length"] or ""}
+        headers = {
+            "x-calls": self.calls,
+            "x-color": self.env.COLOR,
+            "x-length": request.headers["content-length"] or "",
+        }
         return Response(f"{request.method.value} {request.url} {await request.text()}", headers=headers)
 
     async def count(self):
@@ -51,7 +56,9 @@ class Default(WorkerEntrypoint):
         pass
 
     async def unsendable(self, kind):
-        return {"tuple": (1,), "object": object(), "bytearray": bytearray(b"x"), "class": datetime.date(2020, 1, 2)}[kind]
+        return {"tuple": (1,), "object": object(), "bytearray": bytearray(b"x"), "class": datetime.date(2020, 1, 2)}[
+            kind
+        ]
 
     async def fail(self, kind, message):
         raise {"ValueError": ValueError, "KeyError": KeyError, "TypeError": TypeError}[kind](message)

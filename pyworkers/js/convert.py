@@ -12,7 +12,7 @@ from pyworkers.js.buffers import JsBuffer, Uint8Array, typed_array_of
 from pyworkers.js.objects import JsArray, JsMap, JsSet, LiteralMap
 from pyworkers.js.primitives import MAX_SAFE_INTEGER, JsBigInt, is_nullish, number, to_string
 from pyworkers.js.realm import current_realm
-from pyworkers.js.values import JsException, JsObject, JsProxy
+from pyworkers.js.values import JsException, JsObject, JsProxy, js_arguments
 
 Converter = Callable[[Any, Callable[[Any], Any], Callable[[Any, Any], None]], Any]
 PRIMITIVES = str | bool | int | float
@@ -75,7 +75,7 @@ class JsDoubleProxy(JsProxy, js_name="Object"):
         target = self._live()
         if self._once:
             self.destroy()
-        return target(*args, **kwargs)
+        return target(*js_arguments(args, kwargs))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

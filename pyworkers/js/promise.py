@@ -147,7 +147,12 @@ class JsPromise(JsProxy, js_name="Promise"):
     def _adopt(self) -> None:
         """Nobody awaited in this turn of the loop: run on as a task."""
         if self._state == _SUSPENDED:
-            asyncio.get_running_loop().create_task(self._drive(_Resumed(self)))
+            asyncio.get_running_loop().create_task(self._drive(self._resumed()))
+
+    def _resumed(self) -> Resumed:
+        assert self._coroutine is not None
+        self._state = _RUNNING  # whoever else awaits from now on waits for this one
+        return Resumed(self._coroutine, self._yielded)
 
     async def _drive(self, awaitable: Awaitable[Any]) -> None:
         try:
@@ -163,7 +168,7 @@ class JsPromise(JsProxy, js_name="Promise"):
     def _continue(self) -> Generator[Any, Any, None]:
         """Run the suspended coroutine on inside the awaiting task."""
         try:
-            value = yield from _Resumed(self).__await__()
+            value = yield from self._resumed().__await__()
         except Exception as error:
             self._settle(_REJECTED, error)
         except BaseException as error:
@@ -223,15 +228,18 @@ class _NotStarted:
 _NOT_STARTED = _NotStarted()
 
 
-class _Resumed:
-    """Awaitable that carries a suspended promise's coroutine on from where it stands."""
+class Resumed:
+    """Awaitable that carries a coroutine on, which was stepped by hand and has yielded.
+
+    Args:
+        yielded: what the last step gave.
+    """
 
     __slots__ = ("_coroutine", "_yielded")
 
-    def __init__(self, promise: JsPromise) -> None:
-        assert promise._coroutine is not None
-        self._coroutine, self._yielded = promise._coroutine, promise._yielded
-        promise._state = _RUNNING  # whoever else awaits from now on waits for this one
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], yielded: Any) -> None:
+        self._coroutine = coroutine
+        self._yielded = yielded
 
     def __await__(self) -> Generator[Any, Any, Any]:
         coroutine, yielded = self._coroutine, self._yielded

@@ -102,6 +102,7 @@ class GlobalScope(ModuleType):
             {name: error for name, error in ERRORS.items() if name not in ("PythonError", "NonRetryableError")}
         )
         self.__dict__["_loaded"] = loaded
+        self.__dict__["_assigned"] = set()  # names that some worker has assigned: read through `__getattr__` for ever
 
     def __getattr__(self, name: str) -> Any:
         realm_globals = current_realm().globals
@@ -109,17 +110,19 @@ class GlobalScope(ModuleType):
             return realm_globals[name]
         loaded = self.__dict__["_loaded"]
         if name in loaded:
-            return loaded[name]
+            return self._kept(name, loaded[name])
         if name == "process" and current_realm().compat.enabled("nodejs_compat"):
             return _process()
         if name in _SOURCES:
-            return loaded.setdefault(name, _load(*_SOURCES[name]))
+            return self._kept(name, loaded.setdefault(name, _load(*_SOURCES[name])))
         raise AttributeError(f"module 'js' has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("__"):
             super().__setattr__(name, value)  # the import system's own
         else:
+            self.__dict__["_assigned"].add(name)
+            self.__dict__.pop(name, None)
             current_realm().globals[name] = value
 
     def __delattr__(self, name: str) -> None:
@@ -127,6 +130,12 @@ class GlobalScope(ModuleType):
             del current_realm().globals[name]
         except KeyError:
             raise AttributeError(f"module 'js' has no attribute {name!r}") from None
+
+    def _kept(self, name: str, value: Any) -> Any:
+        """Make the next read a plain attribute, unless a worker has a value of its own."""
+        if name not in self.__dict__["_assigned"]:
+            self.__dict__[name] = value
+        return value
 
     def __dir__(self) -> list[str]:
         return sorted({*self.__dict__["_loaded"], *_SOURCES, *current_realm().globals})

@@ -7,24 +7,19 @@ from collections.abc import Callable
 from functools import wraps
 from types import FunctionType
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from pyworkers.js.values import JsException
 
 R = TypeVar("R")
 
-# Weak, so that a replaced worker's functions can go.
-_known: WeakKeyDictionary[FunctionType, tuple[int | None, frozenset[str] | None]] = WeakKeyDictionary()
-
 
 def relaxed_call(func: Callable[..., R], *args: Any, **kwargs: Any) -> R:
     """Call ``func``, leaving out the positional and keyword arguments that it does not accept."""
-    positional, keywords = _accepts(func)
-    if positional is not None:
-        args = args[:positional]
-    if keywords is not None and kwargs:
-        kwargs = {name: value for name, value in kwargs.items() if name in keywords}
-    return func(*args, **kwargs)
+    if kwargs:
+        keywords = _accepted_keywords(func)
+        if keywords is not None:
+            kwargs = {name: value for name, value in kwargs.items() if name in keywords}
+    return func(*args[: accepted_positional(func)], **kwargs)
 
 
 def relaxed_wrap(func: Callable[..., R]) -> Callable[..., R]:
@@ -47,35 +42,32 @@ def run_js(code: str, /) -> Any:
     raise JsException("EvalError", "Code generation from strings disallowed for this context")
 
 
-def _accepts(func: Callable[..., Any]) -> tuple[int | None, frozenset[str] | None]:
-    """How many positional arguments and which keywords a callable takes; None where it takes any."""
-    if type(func) is FunctionType:
-        return _accepts_function(func)
-    plain = getattr(func, "__func__", None)
-    if type(plain) is not FunctionType:
-        return _accepts_uncached(func)
-    positional, keywords = _accepts_function(plain)
-    return (None if positional is None else positional - 1), keywords
-
-
-def _accepts_function(func: FunctionType) -> tuple[int | None, frozenset[str] | None]:
-    known = _known.get(func)
-    if known is None:
-        known = _known[func] = _accepts_uncached(func)
-    return known
-
-
-def _accepts_uncached(func: Callable[..., Any]) -> tuple[int | None, frozenset[str] | None]:
-    try:
-        parameters = inspect.signature(func).parameters.values()
-    except (TypeError, ValueError):
-        return None, None
+def accepted_positional(func: Callable[..., Any]) -> int | None:
+    """Return how many positional arguments a callable takes; None where it takes any number."""
+    plain = func if type(func) is FunctionType else getattr(func, "__func__", None)
+    if type(plain) is FunctionType and not plain.__dict__:  # no __wrapped__, no __signature__
+        code = plain.__code__
+        return None if code.co_flags & inspect.CO_VARARGS else code.co_argcount - (plain is not func)
+    parameters = _parameters(func)
+    if parameters is None or any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return None
     by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    takes_any = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    takes_any_keyword = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    positional = None if takes_any else sum(p.kind in by_position for p in parameters)
-    keywords = None if takes_any_keyword else frozenset(p.name for p in parameters)
-    return positional, keywords
+    return sum(p.kind in by_position for p in parameters)
+
+
+def _accepted_keywords(func: Callable[..., Any]) -> frozenset[str] | None:
+    """Return the names a callable takes; None where it takes any."""
+    parameters = _parameters(func)
+    if parameters is None or any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return frozenset(p.name for p in parameters)
+
+
+def _parameters(func: Callable[..., Any]) -> list[inspect.Parameter] | None:
+    try:
+        return list(inspect.signature(func).parameters.values())
+    except (TypeError, ValueError):
+        return None
 
 
 __all__ = ["relaxed_call", "relaxed_wrap", "run_js"]

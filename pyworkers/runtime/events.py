@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from time import perf_counter, thread_time
-from typing import TYPE_CHECKING, Any, Final
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
 
-from pyworkers.js.values import JsException
+from pyworkers.js.values import JsException, JsObject
+from pyworkers.runtime.context import ExecutionContext
 
 if TYPE_CHECKING:
     from pyworkers.runtime.isolate import Isolate
 
 MAX_DEPTH: Final = 16
 
-# CPU time belongs to the innermost event that runs: an inline call into another worker stops the caller's clock.
-# One event loop runs in one thread, so a module variable is the whole state.
+# CPU time is the time for which an event's code holds the thread: reading the kernel's own figure is a system call, and
+# two of them a step would be a tenth of a small request. It belongs to the innermost event that runs: an inline call
+# into another worker stops the caller's clock. One event loop runs in one thread, so a module variable is the state.
 _running: list[Event] = []
 _mark_s = 0.0
 
@@ -28,14 +30,17 @@ class Event:
 
     Attributes:
         kind: ``fetch``, ``rpc``, ``scheduled`` ….
+        props: what the calling binding passes along, or None.
         depth: how many workers called one another to get here; 0 for an event from outside.
         bindings: names of the bindings it touched, with how often.
         prints: what the handler printed, for the lines under the access line.
     """
 
-    __slots__ = ("bindings", "cpu_s", "ctx", "depth", "isolate", "kind", "prints", "started_s", "subrequests")
+    __slots__ = ("_ctx", "bindings", "cpu_s", "depth", "isolate", "kind", "prints", "props", "started_s")
 
-    def __init__(self, isolate: Isolate, kind: str, *, depth: int = 0, root: Event | None = None) -> None:
+    def __init__(
+        self, isolate: Isolate, kind: str, *, depth: int = 0, root: Event | None = None, props: JsObject | None = None
+    ) -> None:
         if depth >= MAX_DEPTH:
             raise JsException(
                 "Error",
@@ -45,19 +50,26 @@ class Event:
         self.isolate = isolate
         self.kind = kind
         self.depth = depth
-        self.ctx: Any = None
+        self.props = props
+        self._ctx: ExecutionContext | None = None
         self.cpu_s = 0.0
         self.started_s = perf_counter()
-        self.subrequests = 0
         self.bindings: dict[str, int] = {} if root is None else root.bindings
         self.prints: list[str] = [] if root is None else root.prints
+
+    @property
+    def ctx(self) -> ExecutionContext:
+        """The handler's ``ctx``, made when it is first asked for."""
+        if self._ctx is None:
+            self._ctx = ExecutionContext(self, self.props)
+        return self._ctx
 
     def enter(self) -> None:
         """The event's code is about to run on the thread."""
         global _mark_s
         if on_first_enter is not None:
             on_first_enter()
-        now = thread_time()
+        now = perf_counter()
         if _running:
             _running[-1].cpu_s += now - _mark_s
         _running.append(self)
@@ -66,7 +78,7 @@ class Event:
     def leave(self) -> None:
         """The event's code has given the thread back."""
         global _mark_s
-        now = thread_time()
+        now = perf_counter()
         _running.pop().cpu_s += now - _mark_s
         _mark_s = now
 
@@ -89,5 +101,5 @@ def running_event() -> Event | None:
 
 
 def running_since_s() -> float:
-    """Return the thread CPU time at which the running event's current stretch began."""
+    """Return when the running event's current stretch began, on `time.perf_counter`'s clock."""
     return _mark_s

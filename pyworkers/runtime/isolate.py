@@ -26,10 +26,9 @@ from pyworkers.js.realm import REALM, Realm
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.values import JsException, JsObject, type_error
-from pyworkers.pyodide.code import relaxed_call
+from pyworkers.pyodide.code import accepted_positional, relaxed_call
 from pyworkers.pyodide.install import install
 from pyworkers.pyodide.suspension import Suspendable, run_suspendable
-from pyworkers.runtime.context import ExecutionContext
 from pyworkers.runtime.events import EVENT, Event
 from pyworkers.runtime.failures import format_traceback, where
 from pyworkers.runtime.handlers import Handlers, find_handlers
@@ -67,7 +66,7 @@ class Isolate:
         self.context = contextvars.copy_context()
         self.context.run(REALM.set, realm)
         self.events_open = 0
-        self.idle = asyncio.Event()  # set while no event runs
+        self._idle: asyncio.Event | None = None  # there while somebody waits for the last event to end
         started_s = perf_counter()
         before = sys.getallocatedblocks()
         self.namespace = ModuleNamespace(config.name, _roots(config))
@@ -79,7 +78,7 @@ class Isolate:
 
     # ---- events
 
-    async def fetch(
+    def fetch(
         self,
         request: Request,
         *,
@@ -87,7 +86,7 @@ class Isolate:
         props: JsObject | None = None,
         caller: Event | None = None,
         event: Event | None = None,
-    ) -> Response:
+    ) -> Coroutine[Any, Any, Response]:
         """Handle an HTTP request with the default entrypoint or a named one.
 
         Args:
@@ -98,7 +97,7 @@ class Isolate:
             Exception: whatever escaped the handler.
         """
         event = event or self._event("fetch", props, caller)
-        return await self._run(event, self._fetch(event, request, entrypoint))
+        return self._run(event, self._fetch(event, request, entrypoint))
 
     async def call(
         self,
@@ -146,6 +145,13 @@ class Isolate:
         if pending:
             await asyncio.wait(pending)
 
+    async def until_idle(self) -> None:
+        """Wait until no event runs and nothing is kept alive."""
+        while self.events_open:
+            self._idle = asyncio.Event()
+            await self._idle.wait()
+        await self.drain()
+
     def dispose(self) -> None:
         """Forget the worker's modules; events that still run keep what they hold."""
         self.namespace.dispose()
@@ -154,16 +160,15 @@ class Isolate:
     # ---- how an event runs
 
     def _event(self, kind: str, props: JsObject | None, caller: Event | None) -> Event:
-        event = Event(self, kind) if caller is None else Event(self, kind, depth=caller.depth + 1, root=caller)
-        event.ctx = ExecutionContext(event, props)
-        return event
+        if caller is None:
+            return Event(self, kind, props=props)
+        return Event(self, kind, depth=caller.depth + 1, root=caller, props=props)
 
     async def _run(self, event: Event, coroutine: Coroutine[Any, Any, Any]) -> Any:
         context = self.context.copy()
         context.run(EVENT.set, event)
         failed = True
         self.events_open += 1
-        self.idle.clear()
         try:
             result = await Suspendable(coroutine, context=context, meter=event)
             failed = False
@@ -174,27 +179,29 @@ class Isolate:
             raise JsException("PythonError", format_traceback(error)) from error
         finally:
             self.events_open -= 1
-            if not self.events_open:
-                self.idle.set()
+            if not self.events_open and self._idle is not None:
+                self._idle.set()
             self.metrics.cpu_s += event.cpu_s
             self.metrics.events[event.kind].record(perf_counter() - event.started_s, failed=failed)
 
     async def _fetch(self, event: Event, request: Request, entrypoint: str | None) -> Response:
         sdk = self.sdk
-        args: tuple[Any, ...]
         if entrypoint is not None or self.handlers.default is not None or not self.handlers.functions:
             instance = self._instance(event, entrypoint)
             name = self._class_handler("fetch")
             handler = getattr(instance, name, None)
             if handler is None:
                 raise type_error(f"Method {name} does not exist")
-            args = (sdk.Request(request), None, None)  # `env` and `ctx` reached the class through its constructor
+            # `env` and `ctx` reached the class through its constructor; here they are undefined.
+            returned = relaxed_call(handler, sdk.Request(request), None, None)
         elif self.handlers.legacy:
-            handler, args = self._function("fetch", "on_fetch"), (request, self.env, event.ctx)
+            returned = relaxed_call(self._function("fetch", "on_fetch"), request, self.env, event.ctx)
         else:
             handler = self._function("fetch", "fetch")
-            args = (sdk.Request(request), sdk._EnvWrapper(self.env), event.ctx)
-        returned = relaxed_call(handler, *args)
+            taken = accepted_positional(handler)
+            args: tuple[Any, ...] = (sdk.Request(request), sdk._EnvWrapper(self.env))
+            args = args[:taken] if taken is not None and taken < 3 else (*args, event.ctx)
+            returned = handler(*args)
         if not isinstance(returned, sdk.Response) and _is_awaitable(returned):
             returned = await returned
         return self._response(returned)

@@ -40,6 +40,8 @@ class Watchdog:
     def __init__(self) -> None:
         self._quiet_ticks = 0
         self._previous: Any = None
+        self._stretch_s = 0.0  # the stretch of running that the last tick saw, by its start
+        self._stretch_cpu_s = 0.0  # the thread's CPU time at the first tick of it
 
     def __enter__(self) -> Watchdog:
         assert threading.current_thread() is threading.main_thread()
@@ -68,8 +70,12 @@ class Watchdog:
                 events.on_first_enter = self.arm
             return
         self._quiet_ticks = 0
+        # A debugger's prompt holds the thread without using it, so what counts is the thread's own CPU time.
+        now_s = thread_time()
+        if self._stretch_s != events.running_since_s():
+            self._stretch_s, self._stretch_cpu_s = events.running_since_s(), now_s
+        cpu_s = event.cpu_s + now_s - self._stretch_cpu_s
         limit_ms = event.isolate.config.limits.cpu_ms or DEFAULT_CPU_MS
-        cpu_s = event.cpu_s + thread_time() - events.running_since_s()
         # Our own bookkeeping must not be cut in two: what runs there ends within the next tick.
         if cpu_s * 1000 > limit_ms and frame is not None and frame.f_code.co_filename not in _OURS:
             raise CpuLimitExceeded(MESSAGE)

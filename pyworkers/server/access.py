@@ -118,10 +118,14 @@ class AccessLog:
         return self._style(f"{worker} │ ", "dim") if self._several else ""
 
     def _line(self, method: str, target: str, status: int, duration_ms: float, bindings: Mapping[str, int]) -> str:
-        style = self._style
         code = "client left" if status == GONE else str(status)
+        duration = f"({_duration(duration_ms)})"
+        if self._style.enabled:
+            code, duration = self._style(code, _color(status)), self._style(duration, "dim")
+        if not bindings:
+            return f"{method} {target} {code} {duration}"
         touched = "".join(f"  {name}" if count == 1 else f"  {name} ×{count}" for name, count in bindings.items())
-        return f"{method} {target} {style(code, _color(status))} {style(f'({_duration(duration_ms)})', 'dim')}{touched}"
+        return f"{method} {target} {code} {duration}{touched}"
 
     def _error(self, error: str) -> str:
         return self._style("\n".join(INDENT + line for line in error.rstrip().split("\n")), "red")

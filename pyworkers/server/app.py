@@ -9,6 +9,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pyworkers.js.promise import Resumed
 from pyworkers.server.access import AccessLog
 from pyworkers.server.control import Control
 from pyworkers.server.egress import send_response
@@ -16,6 +17,7 @@ from pyworkers.server.exchange import Exchange
 from pyworkers.server.ingress import Inbox, Receive, Scope, Send, make_request
 
 if TYPE_CHECKING:
+    from pyworkers.js.response import Response
     from pyworkers.runtime.runtime import Runtime
 
 
@@ -50,29 +52,41 @@ class App:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, send, self._log, full_tracebacks=self._full_tracebacks)
         inbox = Inbox(receive)
-        watch: asyncio.Handle | None = None
         try:
             request = await make_request(scope, inbox)
             if inbox.is_gone:
                 return
             isolate = self._runtime.isolates.get(self._primary) or self._runtime.primary
             event = exchange.open(isolate)
-            inbox.on_gone = partial(_cancel, asyncio.current_task())
-            # Runs only if the handler gives the loop a turn: an answer made at once costs no task.
-            watch = asyncio.get_running_loop().call_soon(exchange.suspended, inbox)
-            response = await isolate.fetch(request, event=event)
+            handling = isolate.fetch(request, event=event)
+            try:
+                yielded = handling.send(None)
+            except StopIteration as stop:
+                response: Response = stop.value  # made at once: the client could not leave in between
+            else:
+                _watch(inbox, exchange)
+                response = await Resumed(handling, yielded)
             exchange.status = response.status
-            await send_response(response, scope, send, on_stream=exchange.on_stream)
+
+            def on_stream() -> None:
+                _watch(inbox, exchange)
+                exchange.on_stream()
+
+            await send_response(response, scope, send, on_stream=on_stream)
         except asyncio.CancelledError:
             await exchange.cancelled(is_gone=inbox.is_gone)
         except BaseException as error:
             await exchange.failed(error)
         finally:
             inbox.on_gone = None
-            if watch is not None:
-                watch.cancel()
             inbox.close()
         exchange.finish()
+
+
+def _watch(inbox: Inbox, exchange: Exchange) -> None:
+    """The answer takes longer than one turn of the loop: the client may leave, and whoever watches may wonder."""
+    inbox.on_gone = partial(_cancel, asyncio.current_task())
+    exchange.suspended(inbox)
 
 
 def _cancel(task: asyncio.Task[Any] | None) -> None:

@@ -44,7 +44,9 @@ class Exchange:
         return event
 
     def suspended(self, inbox: Inbox) -> None:
-        """The answer was not made at once: from now on the client may leave, and whoever watches may wonder."""
+        """The answer was not made at once: hear of the client's leaving, and tell of a request that takes long."""
+        if self._timer is not None:
+            return
         inbox.watch()
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(_LONG_S, self._log.running, self._scope["method"], self._target(), self._prints)

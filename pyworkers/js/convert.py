@@ -5,7 +5,8 @@ Source: pyodide.org, ``pyodide.ffi``; recorded, contracts/python, python.ffi.*
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from inspect import isawaitable
 from typing import Any
 
 from pyworkers.js.buffers import JsBuffer, Uint8Array, typed_array_of
@@ -88,6 +89,13 @@ class JsDoubleProxy(JsProxy, js_name="Object"):
         return self._target
 
 
+class AwaitableProxy(JsDoubleProxy, js_name="Object"):
+    """A proxy of a coroutine, task or future: JavaScript finds a ``then`` on it, so it can be awaited."""
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._live().__await__()
+
+
 class PyBufferView(JsProxy, js_name="Object"):
     """``PyBufferView``: a Python object's memory, ``data`` as a typed array."""
 
@@ -136,7 +144,7 @@ def to_py(value: Any, /, *, depth: int = -1, default_converter: Converter | None
 def create_proxy(obj: Any, /, *, capture_this: bool = False, roundtrip: bool = True) -> JsDoubleProxy:
     """Return a proxy of a Python object that lives until ``destroy``."""
     del capture_this, roundtrip  # they only matter to JavaScript code
-    return JsDoubleProxy(obj)
+    return AwaitableProxy(obj) if isawaitable(obj) else JsDoubleProxy(obj)
 
 
 def create_once_callable(obj: Callable[..., Any], /, *, _may_syncify: bool = False) -> JsDoubleProxy:

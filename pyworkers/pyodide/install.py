@@ -86,7 +86,8 @@ class _EntrypointHelper(ModuleType):
 
         module = current_realm().modules.get(name)
         if module is None:
-            return JsPromise.rejected(JsException("Error", f'No such module "{name}".'))
+            failed = JsPromise.rejected(JsException("Error", f'No such module "{name}".'))
+            return failed.mark_handled()  # without a suspender nobody can await it, and the ImportError says it all
         return JsPromise.resolved(module)
 
     @staticmethod

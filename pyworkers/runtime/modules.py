@@ -5,6 +5,8 @@ Source: developers.cloudflare.com/workers/runtime-apis; facts of the SDK, sectio
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
@@ -50,10 +52,11 @@ class CloudflareWorkers(JsProxy, js_name="Module"):
         event.ctx.waitUntil(promise)
 
     def withEnv(self, env: Any, function: Callable[..., Any], *_: object) -> Any:
-        """Run a function with another ``env`` in force."""
+        """Run a function with another ``env`` in force, also for what an async function does later."""
         token = _env_override.set(env)
         try:
-            return call(function)
+            result = call(function)
+            return asyncio.ensure_future(result) if inspect.iscoroutine(result) else result
         finally:
             _env_override.reset(token)
 

@@ -1,0 +1,5 @@
+import workers
+
+
+def color_from_helper():
+    return workers.env.COLOR

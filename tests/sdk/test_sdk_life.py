@@ -148,7 +148,8 @@ async def test_unknown_modules_are_import_errors(worker, name):
 
 async def test_unknown_modules_while_the_module_is_imported(worker):
     assert (await worker.imported())[5] == (
-        "Failed to import 'node:fs': Only 'cloudflare:workers' and 'cloudflare:sockets' are available in the global scope."
+        "Failed to import 'node:fs': Only 'cloudflare:workers' and 'cloudflare:sockets' are available in the global "
+        "scope."
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from pyworkers.js.promise import settle
 from pyworkers.js.values import JsException, JsObject, JsProxy, call
 from pyworkers.runtime.events import current_event
+from pyworkers.runtime.failures import remote_error
 
 _env_override: ContextVar[Any] = ContextVar("pyworkers.env", default=None)
 
@@ -72,15 +73,20 @@ def wrap_workflow_step(step: Any) -> Any:
 
 
 def wrap_workflow_step_callback(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the callback with a Python NonRetryableError translated to the JavaScript error of that name."""
+    """Return the callback, its Python exceptions as the engine gets them: a NonRetryableError as the JavaScript error of
+    that name, with the last line of its text; any other as a PythonError.
+    """
 
     async def wrapped(*args: Any) -> Any:
         try:
             return await settle(callback(*args))
-        except Exception as error:
-            if type(error).__name__ == "NonRetryableError" and not isinstance(error, JsException):
-                raise JsException("NonRetryableError", str(error)) from error
+        except JsException:
             raise
+        except Exception as error:
+            failure = remote_error(error)
+            if type(error).__name__ == "NonRetryableError":
+                failure = JsException("NonRetryableError", str(failure).rstrip().rpartition("\n")[2].partition(": ")[2])
+            raise failure from error
 
     return wrapped
 

@@ -1,7 +1,7 @@
 """What a compatibility date and its flags change for Python code."""
 
 import pytest
-from conftest import Dated
+from dated import Dated
 
 from workers import Response
 

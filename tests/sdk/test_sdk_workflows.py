@@ -2,7 +2,7 @@
 
 import js
 import pytest
-from conftest import Dated
+from dated import Dated
 from js import Object
 from pyodide.ffi import to_js
 from shown import error_of, type_name

@@ -68,7 +68,9 @@ class JsPromise(JsProxy, js_name="Promise"):
         """Start a host coroutine now and return the promise of its result."""
         promise = cls()
         try:
-            promise._yielded = coroutine.send(None)
+            promise._yielded = yielded = coroutine.send(None)
+            if asyncio.isfuture(yielded):
+                yielded._asyncio_future_blocking = False  # others may await it until a task waits for this coroutine
         except StopIteration as stop:
             promise._state, promise._value = _FULFILLED, stop.value
         except asyncio.CancelledError:
@@ -245,6 +247,8 @@ class Resumed:
         coroutine, yielded = self._coroutine, self._yielded
         if yielded is _NOT_STARTED:
             return (yield from coroutine.__await__())
+        if asyncio.isfuture(yielded):
+            yielded._asyncio_future_blocking = True  # how a task knows that it was awaited
         while True:
             try:
                 sent = yield yielded

@@ -7,6 +7,7 @@ outside of a browser, so the modules here take precedence, inside of pyworkers' 
 from __future__ import annotations
 
 import sys
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -73,9 +74,10 @@ class _EntrypointHelper(ModuleType):
     """``_pyodide_entrypoint_helper``: the JavaScript modules of the running worker."""
 
     def __getattr__(self, name: str) -> Any:
-        modules = {"cloudflareWorkersModule": "cloudflare:workers", "cloudflareSocketsModule": "cloudflare:sockets"}
-        if name in modules:
-            return current_realm().modules[modules[name]]
+        if name == "cloudflareWorkersModule":
+            return current_realm().modules["cloudflare:workers"]
+        if name == "cloudflareSocketsModule":
+            return _sockets()
         raise AttributeError(name)
 
     @staticmethod
@@ -84,7 +86,7 @@ class _EntrypointHelper(ModuleType):
         from pyworkers.js.promise import JsPromise
         from pyworkers.js.values import JsException
 
-        module = current_realm().modules.get(name)
+        module = _sockets() if name == "cloudflare:sockets" else current_realm().modules.get(name)
         if module is None:
             failed = JsPromise.rejected(JsException("Error", f'No such module "{name}".'))
             return failed.mark_handled()  # without a suspender nobody can await it, and the ImportError says it all
@@ -93,3 +95,10 @@ class _EntrypointHelper(ModuleType):
     @staticmethod
     def patchWaitUntil(ctx: Any) -> None:
         """Nothing to do: ``ctx.waitUntil`` takes Python awaitables as it is."""
+
+
+@cache
+def _sockets() -> Any:
+    from pyworkers.js.sockets import Sockets  # few workers open sockets, and this loads the ssl module
+
+    return Sockets()

@@ -73,8 +73,9 @@ def wrap_workflow_step(step: Any) -> Any:
 
 
 def wrap_workflow_step_callback(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the callback, its Python exceptions as the engine gets them: a NonRetryableError as the JavaScript error of
-    that name, with the last line of its text; any other as a PythonError.
+    """Return the callback, its Python exceptions as the engine gets them.
+
+    A NonRetryableError is the JavaScript error of that name, with the last line of its text; others are PythonErrors.
     """
 
     async def wrapped(*args: Any) -> Any:

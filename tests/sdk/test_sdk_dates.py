@@ -8,18 +8,12 @@ from workers import Response
 ENTRY = "dated/entry.py"
 
 
-def dated(*rows):
-    return pytest.mark.parametrize(
-        ("worker_config", "expected"),
-        [
-            pytest.param(Dated(ENTRY, date, flags), expected, id=" ".join([date, *flags]))
-            for date, flags, expected in rows
-        ],
-        indirect=["worker_config"],
-    )
+def on(*rows):
+    cases = [pytest.param(Dated(ENTRY, *row[:2]), row[2], id=" ".join([row[0], *row[1]])) for row in rows]
+    return pytest.mark.parametrize(("worker_config", "expected"), cases, indirect=["worker_config"])
 
 
-@dated(
+@on(
     ("2025-09-28", (), "0.26.0a2"),
     ("2025-09-29", (), "0.28.2"),
     ("2025-09-28", ("python_workers_20250116",), "0.28.2"),
@@ -32,7 +26,7 @@ async def test_pyodides_version(worker, expected):
     assert await worker.version() == expected
 
 
-@dated(
+@on(
     ("2025-11-02", (), ["LiteralMap", 1, "LiteralMap", {"a": {"b": 1}, "c": [{"d": 2}]}, 2]),
     ("2026-09-08", (), ["Object", 1, "Object", {"a": {"b": 1}, "c": [{"d": 2}]}, None]),
 )
@@ -43,7 +37,7 @@ async def test_to_js_of_a_dict(worker, expected):
 HEADERS = [("x-a", "1, 2"), ("x-b", "3"), ("x-b", "4"), ("set-cookie", "a=1"), ("set-cookie", "b=2")]
 
 
-@dated(
+@on(
     ("2026-02-16", (), ["a=1", "b=2"]),
     ("2026-02-17", (), ["a=1", "b=2"]),
     ("2026-02-16", ("python_request_headers_preserve_commas",), ["a=1", "b=2"]),
@@ -56,7 +50,7 @@ async def test_repeated_set_cookie_headers(worker, expected):
     assert await (await worker.fetch("/", headers=HEADERS)).text() == "x-a: 1, 2\nx-b: 3, 4"
 
 
-@dated(
+@on(
     ("2025-08-13", (), {"python_no_global_handlers": False, "python_workflows": False}),
     (
         "2026-09-10",

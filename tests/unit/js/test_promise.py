@@ -179,3 +179,14 @@ def test_async_methods_drop_extra_arguments_and_take_keywords_as_an_object():
         return with_keywords.to_py(), extra.to_py()
 
     assert asyncio.run(main()) == (["k", {"type": "json"}], ["k", None])
+
+
+def test_a_promise_may_wait_for_what_others_await():
+    async def main():
+        future = asyncio.get_running_loop().create_future()
+        promise = JsPromise.constructor.resolve(future)
+        other = JsPromise.constructor.resolve(future)
+        asyncio.get_running_loop().call_later(0, future.set_result, 5)
+        return [await future, await promise, await other, await future]
+
+    assert asyncio.run(main()) == [5, 5, 5, 5]

@@ -25,6 +25,7 @@ from pyworkers.runtime.metrics import Metrics
 from pyworkers.runtime.modules import CloudflareWorkers, sdk_workflows_module
 from pyworkers.runtime.services import Fetcher
 from pyworkers.runtime.stores import Stores
+from pyworkers.runtime.time_zone import UtcLocalTime
 
 _log = logging.getLogger("pyworkers.runtime")
 
@@ -64,8 +65,10 @@ class Runtime:
         self._console = console
         self._retired: list[Isolate] = []
         self._previous_factory: Any = None
+        self._local_time = UtcLocalTime()
 
     async def __aenter__(self) -> Runtime:
+        self._local_time.enter()
         loop = asyncio.get_running_loop()
         self._previous_factory = loop.get_task_factory()
         loop.set_task_factory(_task_factory)
@@ -90,6 +93,7 @@ class Runtime:
         if self._own_outbound is not None:
             await self._own_outbound.aclose()
         await self.stores.close()
+        self._local_time.leave()
         loop = asyncio.get_running_loop()
         if loop.get_task_factory() is _task_factory:
             loop.set_task_factory(self._previous_factory)

@@ -1,6 +1,8 @@
 """What a worker's code can reach and when: env, waitUntil, run_sync, JavaScript modules."""
 
+import datetime
 import logging
+import time
 
 import pytest
 from pyodide.ffi import run_sync
@@ -166,3 +168,24 @@ async def test_patch_env_is_gone_from_the_runtime(worker):
 
 async def test_exports_are_bindings_to_the_worker_itself(worker):
     assert await worker.own_exports() == "helped"
+
+
+# ---- local time
+
+
+@pytest.fixture
+def far_east(monkeypatch):
+    """A developer's machine that is nine hours ahead."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_local_time_is_utc_while_workers_run(far_east, request):
+    assert time.localtime(0).tm_hour == 9
+    runtime = request.getfixturevalue("runtime")
+    assert (time.localtime(0).tm_hour, datetime.datetime.fromtimestamp(0).hour) == (0, 0)
+    request.getfixturevalue("event_loop_runner").run(runtime.close())
+    assert time.localtime(0).tm_hour == 9

@@ -142,7 +142,7 @@ def _parse_toml(path: Path, text: str) -> JsonValue:
             f"{path.name} is not valid TOML: {message}.",
             file=path,
             line=line,
-            hint=f"Look at line {line}: {_excerpt(text, line)}",
+            hint=_look_at(text, line),
         ) from None
 
 
@@ -154,10 +154,15 @@ def _parse_json(path: Path, text: str) -> JsonValue:
             f"{path.name} is not valid JSON: {error}.",
             file=path,
             line=error.line,
-            hint=f"Look at line {error.line}: {_excerpt(text, error.line)}",
+            hint=_look_at(text, error.line),
         ) from None
 
 
-def _excerpt(text: str, line: int) -> str:
+def _look_at(text: str, line: int) -> str:
     lines = text.split("\n")
-    return lines[line - 1].strip()[:80] if line <= len(lines) else ""
+    excerpt = lines[line - 1].strip()[:80] if line <= len(lines) else ""
+    if excerpt:
+        return f"Look at line {line}: {excerpt}"
+    if not text.strip():
+        return "The file is empty: write the worker's configuration into it."
+    return f"Line {line} is empty: look above it for what is not complete."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -48,12 +48,18 @@ def worker_frames(error: BaseException) -> list[traceback.FrameSummary]:
     return [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_ours(frame)]
 
 
-def where(error: BaseException) -> tuple[Path, int] | None:
-    """Return the file and line that an error points at: of a syntax error its own, else of the innermost frame."""
+def where(error: BaseException, roots: Sequence[str] = ()) -> tuple[Path, int] | None:
+    """Return the file and line that an error points at: of a syntax error its own, else of the innermost frame.
+
+    Args:
+        roots: folders of the worker's own modules; a frame in one of them goes before a library's.
+    """
     if isinstance(error, SyntaxError) and error.filename:
         return Path(error.filename), error.lineno or 1
     frames = worker_frames(error)
-    return (Path(frames[-1].filename), frames[-1].lineno or 1) if frames else None
+    own = [frame for frame in frames if any(Path(frame.filename).is_relative_to(root) for root in roots)]
+    found = (own or frames)[-1:]
+    return (Path(found[0].filename), found[0].lineno or 1) if found else None
 
 
 def _trim(trimmed: traceback.TracebackException) -> None:

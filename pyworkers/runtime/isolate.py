@@ -12,7 +12,7 @@ import contextvars
 import gc
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import Context
 from pathlib import Path
 from time import perf_counter
@@ -280,14 +280,21 @@ class Isolate:
         main = self.config.main
         if main is None:
             raise WorkerLoadError("the worker has no main module", worker=self.name, hint='set "main" in its config')
+        if main.suffix != ".py":
+            raise WorkerLoadError(
+                f'"main" is {main.name}, expected a Python module',
+                worker=self.name,
+                file=self.config.config_path,
+                hint='set "main" to a .py file; workers in JavaScript are not run here',
+            )
         loading: Context = self.context.copy()
         try:
             sdk, module = loading.run(self._import, main)
         except WorkerLoadError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.namespace.dispose()
-            raise load_error(self.name, error) from error
+            raise load_error(self.name, error, self.namespace.roots) from error
         legacy = not self.realm.compat.enabled("python_no_global_handlers")
         handlers = find_handlers(module, sdk, legacy=legacy)
         if handlers.is_empty:
@@ -305,9 +312,13 @@ class Isolate:
         return sdk, self.namespace.load(main.stem)
 
 
-def load_error(worker: str, error: BaseException) -> WorkerLoadError:
-    """Describe an exception that a worker's module raised while it was imported."""
-    place = where(error)
+def load_error(worker: str, error: BaseException, roots: Sequence[str]) -> WorkerLoadError:
+    """Describe an exception that a worker's module raised while it was imported.
+
+    Args:
+        roots: folders of the worker's own modules.
+    """
+    place = where(error, roots)
     if isinstance(error, SyntaxError):
         message = f"{type(error).__name__}: {error.msg}"
     else:

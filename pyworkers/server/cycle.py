@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from pyworkers.js.headers import RawHeaders
 
-EXTENSION: Final = "pyworkers.answer"
+EXTENSION: Final = "pyworkers.cycle"
 
 
 class Cycle(RequestResponseCycle):
@@ -41,3 +41,9 @@ class Cycle(RequestResponseCycle):
             self.transport.close()
         self.on_response()
         return True
+
+    def cut(self) -> None:
+        """Close the connection under a response that has begun and will not end; uvicorn would call it our mistake."""
+        if self.response_started and not self.response_complete:
+            self.disconnected = True
+            self.transport.close()

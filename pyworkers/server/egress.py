@@ -74,8 +74,8 @@ async def send_response(
         body = body or b""
         headers = [(b"content-length", b"%d" % len(body)), *headers]
         extensions = scope.get("extensions")
-        answer = extensions.get(EXTENSION) if extensions is not None else None
-        if answer is not None and answer(status, response.status_text, headers, body):
+        cycle = extensions.get(EXTENSION) if extensions is not None else None
+        if cycle is not None and cycle.answer(status, response.status_text, headers, body):
             return
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

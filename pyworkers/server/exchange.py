@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pyworkers.runtime.events import EVENT, Event
 from pyworkers.runtime.limits import CpuLimitExceeded
 from pyworkers.server.access import GONE, AccessLog, Prints
+from pyworkers.server.cycle import EXTENSION
 from pyworkers.server.egress import StreamFailed, send_bytes
 from pyworkers.server.errors import TEXT, describe_failure, error_body
 from pyworkers.server.ingress import Inbox, Scope, Send
@@ -57,15 +58,19 @@ class Exchange:
 
     async def cancelled(self, *, is_gone: bool) -> None:
         """The client has gone, or the server stops."""
-        if not is_gone and not self.status:
+        if is_gone:
+            self.status = GONE
+        elif self.status:
+            self._cut()
+        else:
             self.status = _UNAVAILABLE
             await send_bytes(self._send, _UNAVAILABLE, TEXT, b"The server is stopping.\n")
-        self.status = GONE if is_gone else self.status
 
     async def failed(self, error: BaseException) -> None:
         """Something escaped the worker: answer 500, or cut a response that has begun."""
         if isinstance(error, StreamFailed):
             self._error = describe_failure(error.cause, full=self._full)
+            self._cut()
             return
         self._error = describe_failure(error, full=self._full)
         if isinstance(error, CpuLimitExceeded) or isinstance(error.__cause__, CpuLimitExceeded):
@@ -89,6 +94,11 @@ class Exchange:
             prints=self._prints,
             error=self._error,
         )
+
+    def _cut(self) -> None:
+        cycle = (self._scope.get("extensions") or {}).get(EXTENSION)
+        if cycle is not None:
+            cycle.cut()
 
     def _target(self) -> str:
         query = self._scope["query_string"]

@@ -64,7 +64,7 @@ class HttpProtocol(HttpToolsProtocol):
         if cycle is not previous:
             # uvicorn names its class itself; ours adds a method and no state. The request's task has not run yet.
             cycle.__class__ = Cycle
-            self.scope["extensions"] = {EXTENSION: cycle.answer}
+            self.scope["extensions"] = {EXTENSION: cycle}
 
     def on_message_complete(self) -> None:
         """Note that headers follow."""

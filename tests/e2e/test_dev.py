@@ -318,6 +318,8 @@ def test_the_version_is_printed(tmp_path: Path) -> None:
         ("x = (\n", 1, "SyntaxError: '(' was never closed"),
         ("import workers\n\nraise RuntimeError('at import')\n", 3, "RuntimeError: at import"),
         ("import nowhere_to_be_found\n", 1, "ModuleNotFoundError: No module named 'nowhere_to_be_found'"),
+        ("import os\nos.environ['NOT_SET_ANYWHERE']\n", 2, "KeyError: 'NOT_SET_ANYWHERE'"),
+        ("import sys\nsys.exit('no')\n", 2, "SystemExit: no"),
     ],
 )
 def test_code_that_does_not_load_is_shown_and_mended_by_a_save(
@@ -340,6 +342,26 @@ def test_a_module_without_a_handler_is_shown(make_worker: MakeWorker, start_dev:
         "entry.py has no handler: neither a class Default(WorkerEntrypoint) nor a function fetch was found" in dev.text
     )
     assert dev.get("/").status_code == 500
+
+
+def test_a_main_module_that_is_not_python_is_shown(make_worker: MakeWorker, start_dev: StartDev) -> None:
+    folder = make_worker("api", HELLO)
+    (folder / "entry.py").rename(folder / "index.js")
+    config = folder / "wrangler.toml"
+    config.write_text(config.read_text().replace("entry.py", "index.js"))
+    assert start_dev(folder=folder).get("/").text == (
+        "api could not be loaded\n"
+        '"main" is index.js, expected a Python module\n'
+        'set "main" to a .py file; workers in JavaScript are not run here\n'
+    )
+
+
+def test_a_save_that_exits_leaves_the_server_running(make_worker: MakeWorker, start_dev: StartDev) -> None:
+    folder = make_worker("api", HELLO)
+    dev = start_dev(folder=folder)
+    (folder / "entry.py").write_text("import sys\nsys.exit('no')\n")
+    dev.wait_for("SystemExit: no")
+    assert dev.get("/").text == "hello"
 
 
 # ---- reload

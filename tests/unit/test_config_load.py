@@ -325,7 +325,12 @@ def test_redundant_flag_is_a_warning(tmp_path: Path) -> None:
         ),
         (
             'a = """open\n\n',
-            Failure("wrangler.toml is not valid TOML: Unterminated string.", None, 3, "Look at line 3: "),
+            Failure(
+                "wrangler.toml is not valid TOML: Unterminated string.",
+                None,
+                3,
+                "Line 3 is empty: look above it for what is not complete.",
+            ),
         ),
         (
             "",
@@ -360,7 +365,7 @@ def test_malformed_toml_is_refused_with_its_line(text: str, expected: Failure, t
                 "wrangler.json is not valid JSON: expected a value but found the end of the file.",
                 None,
                 1,
-                "Look at line 1: ",
+                "The file is empty: write the worker's configuration into it.",
             ),
         ),
         (

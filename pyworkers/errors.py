@@ -146,3 +146,16 @@ class InternalError(PyworkersError):
 
     code = "internal"
     exit_status = 3
+
+
+def render_user_error(error: PyworkersError) -> str:
+    """Return message, place and next step as lines."""
+    file: Path | None = getattr(error, "file", None)
+    line: int | None = getattr(error, "line", None)
+    worker: str | None = getattr(error, "worker", None)
+    lines = [f"Error: {f'{worker}: ' if worker and isinstance(error, UserError) else ''}{error.message}"]
+    if file is not None:
+        lines.append(f"  at {file}:{line}" if line else f"  in {file}")
+    if error.hint:
+        lines.append(f"  {error.hint}")
+    return "\n".join(lines) + "\n"

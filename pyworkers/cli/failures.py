@@ -5,10 +5,9 @@ from __future__ import annotations
 import platform
 import sys
 import traceback
-from pathlib import Path
 
 from pyworkers._version import __version__
-from pyworkers.errors import InternalError, PyworkersError, UserError
+from pyworkers.errors import InternalError, PyworkersError, render_user_error
 
 _REPORT = "This is a bug in pyworkers. Please report it with the text above, what you ran, and your wrangler file."
 
@@ -23,16 +22,3 @@ def show_failure(error: Exception) -> int:
         f"\n{_REPORT}\npyworkers {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
     )
     return InternalError.exit_status
-
-
-def render_user_error(error: PyworkersError) -> str:
-    """Return message, place and next step as lines."""
-    file: Path | None = getattr(error, "file", None)
-    line: int | None = getattr(error, "line", None)
-    worker: str | None = getattr(error, "worker", None)
-    lines = [f"Error: {f'{worker}: ' if worker and isinstance(error, UserError) else ''}{error.message}"]
-    if file is not None:
-        lines.append(f"  at {file}:{line}" if line else f"  in {file}")
-    if error.hint:
-        lines.append(f"  {error.hint}")
-    return "\n".join(lines) + "\n"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import click
 
 from pyworkers.engines.ai.download import Progress
-from pyworkers.engines.ai.models import CATALOGUE, DEFAULT_MODEL, ModelStore
+from pyworkers.engines.ai.models import CATALOGUE, DEFAULT_MODEL, ModelStore, is_url
 from pyworkers.errors import UsageError
 
 __all__ = ["models"]
@@ -29,9 +29,10 @@ def pull(name: str) -> None:
     if path.is_file():
         click.echo(f"{name} is here: {path}")
         return
-    shown = CATALOGUE[name].title if name in CATALOGUE else name
-    license_ = f" ({CATALOGUE[name].license})" if name in CATALOGUE else ""
-    click.echo(f"Downloading {shown}{license_}")
+    if name in CATALOGUE:
+        click.echo(f"Downloading {CATALOGUE[name].title} ({CATALOGUE[name].license})")
+    elif is_url(name):
+        click.echo(f"Downloading {name}")
     with _shown_progress() as progress:
         path = store.pull(name, progress)
     click.echo(f"{name} is ready: {path}")

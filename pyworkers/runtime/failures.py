@@ -81,6 +81,22 @@ def _is_ours(frame: traceback.FrameSummary) -> bool:
     return name.startswith((_OURS, "<frozen importlib")) or name.endswith(_HIDDEN_FILES)
 
 
+def worker_traceback(error: BaseException) -> TracebackType | None:
+    """Return the traceback object without our frames; whole where there are none but ours."""
+    kept: TracebackType | None = None
+    for tb in reversed(list(_links(error.__traceback__))):
+        name = tb.tb_frame.f_code.co_filename
+        if not name.startswith((_OURS, "<frozen importlib")) and not name.endswith(_HIDDEN_FILES):
+            kept = TracebackType(kept, tb.tb_frame, tb.tb_lasti, tb.tb_lineno)
+    return kept or error.__traceback__
+
+
+def _links(tb: TracebackType | None) -> Iterator[TracebackType]:
+    while tb is not None:
+        yield tb
+        tb = tb.tb_next
+
+
 def strip_frames(error: BaseException) -> TracebackType | None:
     """Return the traceback object starting at the first frame that is not ours."""
     tb = error.__traceback__

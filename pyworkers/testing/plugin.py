@@ -97,16 +97,20 @@ def runtime(
 ) -> Iterator[Runtime]:
     """The project's workers, loaded, with empty stores of their own."""
     from pyworkers.config import load_project
+    from pyworkers.errors import UserError, render_user_error
     from pyworkers.runtime.runtime import Runtime
     from pyworkers.runtime.stores import Stores
 
-    project = load_project(request.config.rootpath, worker_config)
+    try:
+        project = load_project(request.config.rootpath, worker_config)
+    except UserError as error:
+        pytest.fail(render_user_error(error), pytrace=False)
     stores = Stores(None, project, clock, scratch_dir=tmp_path / "pyworkers")
     runtime = Runtime(project, stores, clock=clock, outbound=outbound)
     event_loop_runner.run(runtime.__aenter__())
     try:
-        for error in runtime.load_errors.values():
-            raise error
+        for load_error in runtime.load_errors.values():
+            pytest.fail(render_user_error(load_error), pytrace=False)
         yield runtime
     finally:
         event_loop_runner.run(runtime.close())
@@ -133,8 +137,22 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if runner is None or not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-    runner.run(_run(pyfuncitem.obj(**arguments), pyfuncitem.funcargs.get("runtime")))
+    try:
+        runner.run(_run(pyfuncitem.obj(**arguments), pyfuncitem.funcargs.get("runtime")))
+    except Exception as error:
+        _prepare_report(error, pyfuncitem.funcargs.get("outbound"))
+        raise
     return True
+
+
+def _prepare_report(error: Exception, outbound: Any) -> None:
+    """Leave our frames out of a failed test's traceback, and let what was fetched without an answer fail it once."""
+    from pyworkers.runtime.failures import worker_traceback
+    from pyworkers.testing.outbound import UnexpectedRequest
+
+    error.__traceback__ = worker_traceback(error)
+    if outbound is not None and isinstance(error, UnexpectedRequest):
+        outbound.unexpected.clear()
 
 
 async def _run(coroutine: Any, runtime: Any) -> None:

@@ -306,6 +306,12 @@ def test_arguments_that_exclude_each_other(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, expected)
 
 
+def test_a_model_that_is_not_known_is_refused_before_a_download_is_announced(tmp_path: Path) -> None:
+    done = run_command(tmp_path, "models", "pull", "nope")
+    expected = "Error: there is no model 'nope'\n  pull one of smollm2, or a URL\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
+
+
 def test_the_version_is_printed(tmp_path: Path) -> None:
     from pyworkers._version import __version__
 

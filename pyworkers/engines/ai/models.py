@@ -22,7 +22,7 @@ from pyworkers.engines.ai.gguf import read_gguf
 from pyworkers.engines.ai.settings import DEFAULT_MODEL, AISettings
 from pyworkers.errors import UsageError
 
-__all__ = ["CATALOGUE", "DEFAULT_MODEL", "CatalogueModel", "ModelKind", "ModelMap", "ModelStore"]
+__all__ = ["CATALOGUE", "DEFAULT_MODEL", "CatalogueModel", "ModelKind", "ModelMap", "ModelStore", "is_url"]
 
 ModelKind: TypeAlias = Literal["chat", "embedding"]
 

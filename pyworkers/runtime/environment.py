@@ -108,11 +108,12 @@ def _bindings(
         yield config.version_metadata.binding, _version_metadata(config)
     for other in config.other_bindings:
         yield other.binding, Unavailable(other.kind, other.binding, other.note)
-    for name, kind in _later(config):
+    for name, kind in later_bindings(config):
         yield name, Unavailable(kind, name, "this version of pyworkers does not emulate it yet; see docs/gaps.md")
 
 
-def _later(config: WorkerConfig) -> Iterator[tuple[str, str]]:
+def later_bindings(config: WorkerConfig) -> Iterator[tuple[str, str]]:
+    """Yield name and kind of the bindings that this version does not emulate."""
     for durable_object in config.durable_objects:
         yield durable_object.name, "Durable Object"
     for producer in config.queues.producers:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pyworkers.config.model import Project, WorkerConfig
 from pyworkers.errors import WorkerLoadError
+from pyworkers.runtime.environment import later_bindings
 from pyworkers.runtime.stores import Stores
 from pyworkers.server.errors import describe_load_error
 from pyworkers.server.terminal import Style
@@ -73,6 +74,8 @@ def _rows(config: WorkerConfig, project: Project, stores: Stores) -> Iterator[Ro
     yield from _services(config, project)
     for other in config.other_bindings:
         yield Row(other.binding, other.kind, other.note, is_wrong=True)
+    for name, kind in later_bindings(config):
+        yield Row(name, kind, "not emulated yet: its use throws; see docs/gaps.md", is_wrong=True)
 
 
 def _services(config: WorkerConfig, project: Project) -> Iterator[Row]:

@@ -350,6 +350,12 @@ def test_a_module_without_a_handler_is_shown(make_worker: MakeWorker, start_dev:
     assert dev.get("/").status_code == 500
 
 
+def test_a_binding_that_is_not_emulated_is_marked_at_start(make_worker: MakeWorker, start_dev: StartDev) -> None:
+    config = '[[queues.producers]]\nbinding = "JOBS"\nqueue = "jobs"\n'
+    dev = start_dev(folder=make_worker("api", HELLO, config=config))
+    assert "  JOBS  Queue  not emulated yet: its use throws; see docs/gaps.md\n" in dev.text
+
+
 def test_a_main_module_that_is_not_python_is_shown(make_worker: MakeWorker, start_dev: StartDev) -> None:
     folder = make_worker("api", HELLO)
     (folder / "entry.py").rename(folder / "index.js")

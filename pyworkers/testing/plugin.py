@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,20 +97,16 @@ def runtime(
 ) -> Iterator[Runtime]:
     """The project's workers, loaded, with empty stores of their own."""
     from pyworkers.config import load_project
-    from pyworkers.errors import UserError, render_user_error
     from pyworkers.runtime.runtime import Runtime
     from pyworkers.runtime.stores import Stores
 
-    try:
-        project = load_project(request.config.rootpath, worker_config)
-    except UserError as error:
-        pytest.fail(render_user_error(error), pytrace=False)
+    project = load_project(request.config.rootpath, worker_config)
     stores = Stores(None, project, clock, scratch_dir=tmp_path / "pyworkers")
     runtime = Runtime(project, stores, clock=clock, outbound=outbound)
     event_loop_runner.run(runtime.__aenter__())
     try:
-        for load_error in runtime.load_errors.values():
-            pytest.fail(render_user_error(load_error), pytrace=False)
+        for error in runtime.load_errors.values():
+            raise error
         yield runtime
     finally:
         event_loop_runner.run(runtime.close())
@@ -143,6 +139,21 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         _prepare_report(error, pyfuncitem.funcargs.get("outbound"))
         raise
     return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,  # noqa: ARG001  # the hook's signature
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show a configuration or worker that cannot be loaded as the command line does, in lines instead of frames."""
+    report = yield
+    if call.when == "setup" and call.excinfo is not None:
+        from pyworkers.errors import UserError, render_user_error
+
+        if isinstance(call.excinfo.value, UserError):
+            report.longrepr = render_user_error(call.excinfo.value)
+    return report
 
 
 def _prepare_report(error: Exception, outbound: Any) -> None:

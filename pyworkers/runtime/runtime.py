@@ -222,9 +222,7 @@ class Runtime:
         asyncio.get_running_loop().create_task(self._dispose_when_idle(isolate), context=contextvars.Context())
 
     async def _dispose_when_idle(self, isolate: Isolate) -> None:
-        while isolate.events_open:
-            await isolate.idle.wait()
-        await isolate.drain()
+        await isolate.until_idle()
         if isolate in self._retired:
             self._retired.remove(isolate)
             isolate.dispose()

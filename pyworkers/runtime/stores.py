@@ -126,6 +126,10 @@ class Stores:
             self._ai = AIService(settings, clock=self._clock)
         return self._ai
 
+    def use_ai_service(self, service: AIService) -> None:
+        """Answer for Workers AI with another service; it is closed with the stores."""
+        self._ai = service
+
     def describe(self, kind: str, config: Any) -> str:
         """Return one line for the start-up table: the engine and where its data is."""
         if kind == "ai":

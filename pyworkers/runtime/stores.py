@@ -28,6 +28,13 @@ ENGINES: Final[dict[str, dict[str, str]]] = {
     "r2": {"moto": "pyworkers.engines.r2.moto_engine:MotoR2Engine"},
     "analytics_engine": {"sqlite": "pyworkers.engines.analytics.sqlite_engine:SqliteAnalyticsEngine"},
 }
+# Binding kind → the keys of its table that name what it binds to, the first that is there counts; else the binding.
+_NAMES: Final[dict[str, tuple[str, ...]]] = {
+    "kv": ("id",),
+    "d1": ("database_name", "database_id"),
+    "r2": ("bucket_name",),
+    "analytics_engine": ("dataset",),
+}
 
 
 class Engine(Protocol):
@@ -66,19 +73,19 @@ class Stores:
         """Return the object of a KV binding."""
         from pyworkers.bindings.kv import KvNamespace
 
-        return KvNamespace(self.engine("kv", config.id or config.binding), self._clock)
+        return KvNamespace(self.engine("kv", resource_name("kv", config)), self._clock)
 
     def d1_binding(self, config: D1Database) -> Any:
         """Return the object of a D1 binding."""
         from pyworkers.bindings.d1 import D1Database as Binding
 
-        return Binding(self.engine("d1", _database_name(config)))
+        return Binding(self.engine("d1", resource_name("d1", config)))
 
     def r2_binding(self, config: R2Bucket) -> Any:
         """Return the object of an R2 binding."""
         from pyworkers.bindings.r2 import R2Bucket as Binding
 
-        return Binding(self.engine("r2", config.bucket_name or config.binding))
+        return Binding(self.engine("r2", resource_name("r2", config)))
 
     def analytics_binding(self, config: AnalyticsEngineDataset) -> Any:
         """Return the object of an Analytics Engine binding."""
@@ -134,14 +141,8 @@ class Stores:
         """Return one line for the start-up table: the engine and where its data is."""
         if kind == "ai":
             return "; ".join(self.ai_service().describe())
-        names: dict[str, Callable[[], str]] = {
-            "kv": lambda: config.id or config.binding,
-            "d1": lambda: _database_name(config),
-            "r2": lambda: config.bucket_name or config.binding,
-            "analytics_engine": lambda: config.dataset or config.binding,
-        }
         place = "in memory" if self.state_dir is None else str(_shown(self.state_dir))
-        return f"{names[kind]()}  {self._engine_name(kind)}, {place}"
+        return f"{resource_name(kind, config)}  {self._engine_name(kind)}, {place}"
 
     async def close(self) -> None:
         """Close every engine; what was acknowledged stays."""
@@ -181,8 +182,9 @@ class Stores:
         return self._scratch_dir
 
 
-def _database_name(config: D1Database) -> str:
-    return config.database_name or config.database_id or config.binding
+def resource_name(kind: str, config: Any) -> str:
+    """Return the name that an engine's data goes by: two bindings that name the same thing share it."""
+    return next((str(name) for key in _NAMES[kind] if (name := getattr(config, key))), str(config.binding))
 
 
 def _shown(path: Path) -> Path:

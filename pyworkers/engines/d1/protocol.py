@@ -75,9 +75,13 @@ class SqlError(EngineError):
         code: such as ``SQLITE_CONSTRAINT``.
         extended_code: such as ``SQLITE_CONSTRAINT_UNIQUE``; None where it says no more than ``code``.
         offset: where in the statement, in bytes of UTF-8; None where SQLite does not say.
+
+    Attributes:
+        statement: which of the call's statements it was, from 0; their number where it was the commit.
     """
 
     code = "sql"
+    statement: int | None = None
 
     def __init__(self, message: str, *, code: str, extended_code: str | None = None, offset: int | None = None) -> None:
         super().__init__(message)

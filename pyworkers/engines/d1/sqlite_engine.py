@@ -181,15 +181,16 @@ class SqliteD1Engine:
         self._deadline = 0.0 if self._is_closed else time.monotonic() + self._max_query_s
         is_reading = all(statement.sql.lstrip()[:7].lower().startswith(_READING) for statement in statements)
         size_before = self._size_bytes
+        results: list[D1Result] = []
         try:
             database.execute(self._own["read" if is_reading else "write"])
-            results = [self._execute(database, statement) for statement in statements]
+            results.extend(self._execute(database, statement) for statement in statements)
             if not is_reading:
                 results = self._with_size(database, results)
             bookmark = self._count_call(database, is_reading=is_reading)
             database.execute(self._own["commit"])
         except apsw.Error as error:
-            raise self._failure(error) from error
+            raise self._failure(error, len(results)) from error
         except UnicodeDecodeError as error:
             raise SqlError("text in the result is not UTF-8", code="SQLITE_ERROR") from error
         finally:
@@ -273,7 +274,7 @@ class SqliteD1Engine:
         except apsw.BindingsError as error:
             raise StatementRefused(Refusal.EARLY_PARAMETERS) from error
 
-    def _failure(self, error: apsw.Error) -> Exception:
+    def _failure(self, error: apsw.Error, statement: int) -> Exception:
         if isinstance(error, apsw.BusyError | apsw.LockedError | apsw.CorruptError | apsw.NotADBError):
             return engine_error(error, self.path)
         if self._authorizer.refused_transaction:
@@ -282,12 +283,14 @@ class SqliteD1Engine:
         code = apsw.mapping_result_codes.get(result & 0xFF, "SQLITE_ERROR")
         extended = apsw.mapping_extended_result_codes.get(extended_result)
         offset = getattr(error, "error_offset", -1)
-        return SqlError(
+        failure = SqlError(
             str(error),
             code=str(code),
             extended_code=None if extended is None else str(extended),
             offset=offset if offset >= 0 else None,
         )
+        failure.statement = statement
+        return failure
 
 
 def _statement(piece: str) -> str:

@@ -125,7 +125,9 @@ class String(_Boxed):
 
     @staticmethod
     def static_call(*args: object) -> str:
-        """``String(value)``."""
+        """``String(value)``, which alone makes a text of a symbol."""
+        if args and isinstance(args[0], Symbol):
+            return args[0].toString()
         return to_string(args[0]) if args else ""
 
     @staticmethod

@@ -34,7 +34,10 @@ _BAD_BASE64: Final = (
 class TextEncoder(JsProxy):
     """Encodes text as UTF-8."""
 
-    encoding: Final = "utf-8"
+    @property
+    def encoding(self) -> str:
+        """Always ``utf-8``."""
+        return "utf-8"
 
     @classmethod
     def js_new(cls, *_args: Any) -> JsProxy:

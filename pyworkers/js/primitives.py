@@ -93,6 +93,10 @@ def to_string(value: object) -> str:
         return _float_to_string(value)
     if isinstance(value, int):
         return str(int(value)) if isinstance(value, JsBigInt) or abs(value) < 10**21 else _float_to_string(float(value))
+    if typeof(value) == "symbol":
+        from pyworkers.js.values import type_error  # that module is written in terms of this one
+
+        raise type_error("Cannot convert a Symbol value to a string")
     to_string_method = getattr(value, "toString", None)
     return str(value) if to_string_method is None else str(to_string_method())
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pyworkers.clock import Clock, SystemClock
 from pyworkers.js import values
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Outbound = Callable[["Request"], Awaitable["Response"]]
 Console = Callable[[str, tuple[object, ...]], None]
 
+_EXPERIMENTAL: Final = frozenset({"cache_reload_enabled"})
 _log = logging.getLogger("pyworkers.console")
 
 
@@ -44,11 +45,11 @@ class Flags(Protocol):
 
 
 class EveryFlag:
-    """Every flag is on: the newest behaviour."""
+    """Every flag is on: the newest behaviour. But those that no date turns on."""
 
-    def enabled(self, _flag: str) -> bool:
-        """Return True."""
-        return True
+    def enabled(self, flag: str) -> bool:
+        """Return True, except for what is experimental."""
+        return flag not in _EXPERIMENTAL
 
     @property
     def pyodide_version(self) -> str:

@@ -6,7 +6,7 @@ Source: encoding.spec.whatwg.org, section 7; recorded, contracts/fetchapi, fetch
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from pyworkers.js.buffers import JsBuffer
 from pyworkers.js.encoding import IncrementalDecoder, decoder_arguments, encode_utf8
@@ -50,7 +50,10 @@ class _Decode(Transform):
 class TextEncoderStream(TransformStream):
     """Text in, UTF-8 out."""
 
-    encoding: Final = "utf-8"
+    @property
+    def encoding(self) -> str:
+        """Always ``utf-8``."""
+        return "utf-8"
 
     @classmethod
     def js_new(cls, *_args: Any) -> JsProxy:

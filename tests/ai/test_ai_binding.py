@@ -11,9 +11,11 @@ import pytest
 
 from pyworkers.bindings.ai import AIService
 from pyworkers.bindings.ai.binding import Ai, StreamBody
+from pyworkers.bindings.ai.service import AIReply
 from pyworkers.clock import ManualClock
 from pyworkers.engines.ai import AISettings
 from pyworkers.engines.ai.models import ModelStore
+from pyworkers.js.abort import AbortController, AbortSignal
 from pyworkers.js.convert import to_js
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import jsnull
@@ -208,3 +210,89 @@ def test_models_are_listed(with_ai) -> None:
     found = with_ai(main)
     assert isinstance(found, JsArray)
     assert [model.name for model in found] == ["@cf/baai/bge-small-en-v1.5"]
+
+
+def test_a_signal_that_is_aborted_already_refuses_the_call(with_ai) -> None:
+    async def main(ai):
+        options = js({"signal": AbortSignal.static_abort()})
+        with pytest.raises(JsException) as raised:
+            await ai.run(LLAMA, js({"prompt": "Hi"}), options)
+        return raised.value
+
+    error = with_ai(main)
+    assert (error.name, error.message) == ("AbortError", "The operation was aborted")
+
+
+def test_a_signal_ends_a_call_that_waits_for_the_model() -> None:
+    async def main():
+        service = SlowService()
+        controller = AbortController()
+        call = asyncio.ensure_future(Ai(service).run(LLAMA, js({"prompt": "Hi"}), js({"signal": controller.signal})))
+        await service.asked.wait()
+        controller.abort(JsException("Error", "enough"))
+        with pytest.raises(JsException, match="enough"):
+            await call
+        return service.ended
+
+    assert asyncio.run(main()) is True
+
+
+def test_a_signal_ends_a_stream_while_it_is_read() -> None:
+    async def main():
+        service = SlowService(first=b"data: 1\n\n")
+        controller = AbortController()
+        stream = await Ai(service).run(LLAMA, js({"stream": True}), js({"signal": controller.signal}))
+        reader = stream.getReader()
+        assert (await reader.read()).value.to_bytes() == b"data: 1\n\n"
+        reading = asyncio.ensure_future(reader.read())
+        await service.asked.wait()
+        controller.abort()
+        with pytest.raises(JsException) as raised:
+            await reading
+        await service.gone.wait()
+        return raised.value
+
+    error = asyncio.run(main())
+    assert (error.name, error.message) == ("AbortError", "The operation was aborted")
+
+
+def test_a_signal_stops_the_model_between_two_reads() -> None:
+    async def main():
+        service = SlowService(first=b"data: 1\n\n")
+        controller = AbortController()
+        stream = await Ai(service).run(LLAMA, js({"stream": True}), js({"signal": controller.signal}))
+        reader = stream.getReader()
+        await reader.read()
+        controller.abort()
+        await service.gone.wait()
+        with pytest.raises(JsException, match="The operation was aborted"):
+            await reader.read()
+
+    asyncio.run(main())
+
+
+class SlowService:
+    """Stands where the AI service stands, and never ends by itself."""
+
+    def __init__(self, first: bytes = b"") -> None:
+        self.first = first
+        self.asked = asyncio.Event()
+        self.gone = asyncio.Event()
+        self.ended = False
+
+    async def run(self, _model, _inputs, _options):
+        if self.first:
+            return AIReply(200, "text/event-stream", "id", self.pieces())
+        try:
+            self.asked.set()
+            await asyncio.Event().wait()
+        finally:
+            self.ended = True
+
+    async def pieces(self):
+        try:
+            yield self.first
+            self.asked.set()
+            await asyncio.Event().wait()
+        finally:
+            self.gone.set()

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from pyworkers.bindings.ai.service import JSON_TYPE, AIReply, AIService
 from pyworkers.bindings.ai.values import from_js, stream_keys, to_js_value
+from pyworkers.js.abort import AbortSignal
+from pyworkers.js.fetch import unless_aborted
 from pyworkers.js.headers import Headers
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import is_nullish, jsnull, to_boolean, to_string
@@ -20,6 +22,7 @@ from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.streams.readable import ReadableStream
 from pyworkers.js.values import JsException, JsProxy, get_property, js_method
+from pyworkers.js.webidl import field_error
 
 __all__ = ["Ai", "StreamBody"]
 
@@ -52,27 +55,30 @@ class Ai(JsProxy, js_name="Ai"):
 
         Raises:
             JsException: the service's error, by its own name, its text `code: description`; AiInternalError for inputs
-                that cannot be sent.
+                that cannot be sent; the reason of the option `signal` once that is aborted, also while the stream is
+                read.
         """
         self.lastRequestId = ""
         self._check_streams(inputs, options)
+        signal = _signal(options)
         name = to_string(model)
         prefix = get_property(options, "prefix")
         sent = from_js(options)
         sent = {key: value for key, value in sent.items() if key not in _OWN_OPTIONS} if isinstance(sent, dict) else {}
-        reply = await self._service.run(
-            f"{to_string(prefix)}:{name}" if not is_nullish(prefix) and prefix else name, from_js(inputs), sent
-        )
+        if signal is not None:
+            signal.throwIfAborted()
+        asked = f"{to_string(prefix)}:{name}" if not is_nullish(prefix) and prefix else name
+        reply = await unless_aborted(signal, self._service.run(asked, from_js(inputs), sent))
         self.lastRequestId = reply.request_id
         self.aiGatewayLogId = jsnull
         self.lastRequestHttpStatusCode = reply.status
         if to_boolean(get_property(options, "returnRawResponse")):
-            return response_of(reply)
+            return response_of(reply, signal)
         if reply.status != 200:
             raise self._failure(reply)
         if reply.content_type == JSON_TYPE:
             return to_js_value(reply.json())
-        return stream_of(reply)
+        return stream_of(reply, signal)
 
     @js_async
     async def models(self, params: Any = None) -> JsArray:
@@ -174,35 +180,45 @@ class StreamBody:
     """The bytes of a stream, as something that can be closed while it is being read.
 
     A generator cannot be: it says that it is already running. A client that goes away must stop the model at once.
+
+    Args:
+        signal: stops the generation when it is aborted, and reads raise its reason then.
     """
 
-    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+    def __init__(self, pieces: AsyncIterator[bytes], signal: AbortSignal | None = None) -> None:
         self._pieces = pieces
         self._reading: asyncio.Task[bytes] | None = None
         self._is_closed = False
+        self._signal = signal
+        self._closing: asyncio.Task[None] | None = None
+        self._unsubscribe: Callable[[], None] = _nothing if signal is None else signal.subscribe(self._on_abort)
 
     def __aiter__(self) -> StreamBody:
         return self
 
     async def __anext__(self) -> bytes:
+        self._raise_if_aborted()
         if self._is_closed:
             raise StopAsyncIteration
         self._reading = asyncio.get_running_loop().create_task(_next(self._pieces))
         try:
             piece = await self._reading
         except asyncio.CancelledError:
+            self._raise_if_aborted()
             if self._is_closed:
                 raise StopAsyncIteration from None
             raise
         finally:
             self._reading = None
         if not piece:
+            self._unsubscribe()
             raise StopAsyncIteration
         return piece
 
     async def aclose(self) -> None:
         """Stop the generation; a read that waits ends."""
         self._is_closed = True
+        self._unsubscribe()
         reading = self._reading
         if reading is not None:
             reading.cancel()
@@ -210,6 +226,17 @@ class StreamBody:
         aclose = getattr(self._pieces, "aclose", None)
         if aclose is not None:
             await aclose()
+
+    def _on_abort(self) -> None:
+        self._closing = asyncio.get_running_loop().create_task(self.aclose())
+
+    def _raise_if_aborted(self) -> None:
+        if self._signal is not None and self._closing is not None:
+            raise self._signal.error()
+
+
+def _nothing() -> None:
+    return None
 
 
 async def _next(pieces: AsyncIterator[bytes]) -> bytes:
@@ -219,15 +246,25 @@ async def _next(pieces: AsyncIterator[bytes]) -> bytes:
     return b""
 
 
-def stream_of(reply: AIReply) -> ReadableStream:
-    """Return a reply's body as a stream of bytes."""
+def stream_of(reply: AIReply, signal: AbortSignal | None = None) -> ReadableStream:
+    """Return a reply's body as a stream of bytes, which the signal breaks."""
     if isinstance(reply.body, bytes):
         return ReadableStream.of_bytes(reply.body)
-    return ReadableStream.of_async_iterator(StreamBody(reply.body))
+    return ReadableStream.of_async_iterator(StreamBody(reply.body, signal))
 
 
-def response_of(reply: AIReply) -> Response:
+def response_of(reply: AIReply, signal: AbortSignal | None = None) -> Response:
     """Return a reply as a Response."""
     raw = [(b"content-type", reply.content_type.encode()), (b"cf-ai-req-id", reply.request_id.encode())]
-    body = reply.body if isinstance(reply.body, bytes) else stream_of(reply)
+    body = reply.body if isinstance(reply.body, bytes) else stream_of(reply, signal)
     return Response(body, status=reply.status, headers=Headers(raw))
+
+
+def _signal(options: object) -> AbortSignal | None:
+    """Return the option `signal`, which the platform hands to its `fetch`."""
+    signal = get_property(options, "signal")
+    if is_nullish(signal):
+        return None
+    if not isinstance(signal, AbortSignal):
+        raise field_error("RequestInitializerDict", "signal", "AbortSignal")
+    return signal

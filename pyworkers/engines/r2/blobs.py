@@ -6,7 +6,6 @@ A file is removed as soon as no row names it: whoever opened it before reads on 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Mapping
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
+
+from pyworkers.engines.r2.digests import new_digest
 
 # Smaller bodies are kept in the database: a file of their own costs more than they are worth.
 INLINE_BYTES: Final = 16 * 1024
@@ -25,7 +26,7 @@ class StoredBody:
     """A body that is stored but that no row names yet: its bytes, or the name of its file.
 
     Attributes:
-        digests: hashlib's name to digest: ``md5``, and what was asked for; none where it was joined from parts.
+        digests: name to digest: ``md5``, and what was asked for; none where it was joined from parts.
     """
 
     size: int
@@ -44,9 +45,9 @@ class BlobStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def writer(self, algorithm: str | None = None) -> BodyWriter:
-        """Return what takes a body in; ``algorithm``, hashlib's name, is a digest to compute beside the MD5."""
-        return BodyWriter(self, algorithm)
+    def writer(self, *algorithms: str) -> BodyWriter:
+        """Return what takes a body in; ``algorithms`` are digests to compute beside the MD5."""
+        return BodyWriter(self, algorithms)
 
     def path(self, blob: str) -> Path:
         """Return where a body is."""
@@ -142,20 +143,17 @@ class BlobStore:
 class BodyWriter:
     """Takes a body in, piece by piece; a small one never becomes a file. `finish` or `abort` ends it."""
 
-    def __init__(self, store: BlobStore, algorithm: str | None) -> None:
+    def __init__(self, store: BlobStore, algorithms: Iterable[str]) -> None:
         self._store = store
-        self._algorithm = algorithm
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._digest = None if algorithm is None else hashlib.new(algorithm, usedforsecurity=False)
+        self._digests = {name: new_digest(name) for name in dict.fromkeys(("md5", *algorithms))}
         self._kept = bytearray()
         self._file: tuple[str, int] | None = None
         self._size = 0
 
     def write(self, data: bytes) -> None:
         """Take the next piece; blocks."""
-        self._md5.update(data)
-        if self._digest is not None:
-            self._digest.update(data)
+        for digest in self._digests.values():
+            digest.update(data)
         self._size += len(data)
         if self._file is None:
             if self._size <= INLINE_BYTES:
@@ -167,10 +165,13 @@ class BodyWriter:
         _write(self._file[1], data)
 
     def digest(self, algorithm: str) -> bytes:
-        """Return the digest of what was written, of MD5 or of the algorithm that was asked for."""
-        if algorithm == "md5" or self._digest is None:
-            return self._md5.digest()
-        return self._digest.digest()
+        """Return the digest of what was written, of MD5 or of an algorithm that was asked for."""
+        return self._digests[algorithm].digest()
+
+    @property
+    def size(self) -> int:
+        """How many bytes were written."""
+        return self._size
 
     def finish(self) -> StoredBody:
         """Return the body, which is whole now."""
@@ -181,9 +182,7 @@ class BodyWriter:
         else:
             self._store.finish(*file)
             blob = file[0]
-        digests = {"md5": self._md5.digest()}
-        if self._algorithm is not None:
-            digests[self._algorithm] = self.digest(self._algorithm)
+        digests = {name: digest.digest() for name, digest in self._digests.items()}
         return StoredBody(self._size, digests, data, blob)
 
     def abort(self) -> None:

@@ -1,233 +1,53 @@
-"""moto's S3 backend over a bucket on disk.
-
-moto's objects stay what moto's own protocol code expects, but hold nothing: a key is a view of a row and its body a
-file, a bucket's keys are the table, a listing is a range scan. No object here is put into moto's registry of
-instances, which never forgets. Importing this module imports moto, which takes a second or two.
+"""moto's S3 backend over buckets on disk; see `pyworkers.engines.r2.moto_objects`.
 
 Everything here blocks.
 """
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final
+import base64
+import binascii
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from moto.s3.exceptions import EntityTooSmall, InvalidPart, MissingBucket, NoSuchUpload
-from moto.s3.models import FakeBucket, FakeKey, FakeMultipart, S3Backend, s3_backends
-from moto.utilities.utils import LowercaseDict
-from requests.structures import CaseInsensitiveDict
+from moto.s3.exceptions import (
+    CopyObjectMustChangeSomething,
+    EntityTooSmall,
+    InvalidContinuationToken,
+    InvalidPart,
+    MissingBucket,
+    NoSuchUpload,
+    PreconditionFailed,
+    S3ClientError,
+)
+from moto.s3.models import FakeBucket, FakeKey, S3Backend
 
 from pyworkers.engines.r2 import protocol
 from pyworkers.engines.r2.blobs import StoredBody
 from pyworkers.engines.r2.conditions import R2Condition
-from pyworkers.engines.r2.headers import attributes_of_headers, headers_of_attributes
-from pyworkers.engines.r2.protocol import R2Attributes, R2Object, R2Page, R2Part
+from pyworkers.engines.r2.headers import attributes_of_headers
+from pyworkers.engines.r2.moto_objects import (
+    ACCOUNT,
+    REGION,
+    DurableBucket,
+    DurableKey,
+    DurableMultipart,
+    IncomingBody,
+    KeyBody,
+    stored_body,
+)
+from pyworkers.engines.r2.protocol import R2Attributes, R2Page, R2Part
 from pyworkers.engines.r2.store import BucketStore
-from pyworkers.engines.r2.uploads import StoredPart, Uploads
-
-ACCOUNT: Final = "123456789012"
-REGION: Final = "us-east-1"
-_WRITE_BYTES: Final = 1024 * 1024
+from pyworkers.engines.r2.uploads import OpenUpload, UploadChecksum
 
 
-class DurableKey(FakeKey):
-    """An object, or a part of an upload, as moto sees it.
+class UnevenPartSizes(S3ClientError):
+    """R2 asks more of parts than S3."""
 
-    Args:
-        bucket: what it lies in.
-        found: the object, without its body.
-    """
+    code = "InvalidPart"
 
-    def __new__(cls, *_args: object, **_kwargs: object) -> DurableKey:
-        """Make a key that moto does not track."""
-        return object.__new__(cls)
-
-    def __init__(self, bucket: DurableBucket, found: R2Object) -> None:
-        # Not FakeKey's own: that one opens a temporary file and makes an access control list for every key.
-        self.record = found
-        self.store = bucket.store
-        self.name = found.key
-        self.bucket_name = bucket.name
-        self.account_id, self.region_name, self.partition = bucket.account_id, bucket.region_name, bucket.partition
-        self.last_modified = datetime.fromtimestamp(found.uploaded_ms / 1000, UTC).replace(tzinfo=None)
-        self.acl = bucket.acl
-        self.lock = threading.Lock()
-        self.contentsize = found.size
-        self.disposed = False
-        self._etag = found.etag
-        self._version_id, self._is_versioned = "null", False
-        self._storage_class = "STANDARD"
-        self._metadata = LowercaseDict()
-        self._metadata.update(headers_of_attributes(found.attributes))
-        self._expiry = self.website_redirect_location = self.multipart = None
-        self.encryption = self.kms_key_id = self.bucket_key_enabled = None
-        self.lock_mode = self.lock_legal_status = self.lock_until = None
-        self.checksum_algorithm = self.checksum_value = self.checksum_type = self.checksum_parts = None
-
-    @property
-    def value(self) -> bytes:
-        """The whole body."""
-        opened = self.store.read(self.record.key)
-        if opened is None:
-            return b""
-        if opened.file is None:
-            return opened.data or b""
-        with os.fdopen(opened.file, "rb") as file:
-            return file.read()
-
-    def set_metadata(self, metadata: Any, replace: bool = False) -> None:  # noqa: FBT001, FBT002 - moto's signature
-        """Change what is said about the object, on disk too."""
-        super().set_metadata(metadata, replace)
-        self.store.set_attributes(self.record.key, self.record.version, attributes_of_headers(self._metadata))
-
-    def advance(self) -> None:
-        """Nothing is restored from an archive here."""
-
-    def dispose(self, garbage: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - moto's signature
-        """There is nothing to give back."""
-        self.disposed = True
-
-    def __del__(self) -> None:
-        """There is nothing to give back."""
-
-
-class DurablePart(DurableKey):
-    """A part of an upload; its name is its number."""
-
-    def __init__(self, bucket: DurableBucket, part: StoredPart) -> None:
-        record = R2Object("", "", part.size, part.md5.hex(), part.uploaded_ms, {"md5": part.md5}, R2Attributes())
-        super().__init__(bucket, record)
-        self.part = part
-        self.name = part.number  # type: ignore[assignment]  # as moto does
-
-    @property
-    def value(self) -> bytes:
-        """The whole body."""
-        return self.store.blobs.read(self.part.blob) if self.part.blob is not None else self.part.data or b""
-
-
-class DurableKeys:
-    """A bucket's keys, in the shape of moto's dictionary of versions; R2 has one version of a key."""
-
-    def __init__(self, bucket: DurableBucket) -> None:
-        self._bucket = bucket
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return a key."""
-        found = self._bucket.store.head(name)
-        return default if found is None else DurableKey(self._bucket, found)
-
-    def getlist(self, name: str, default: Any = None) -> Any:
-        """Return a key as the only one of its versions."""
-        found = self.get(name)
-        return default if found is None else [found]
-
-    def pop(self, name: str) -> None:
-        """Remove a key.
-
-        Raises:
-            KeyError: there is none of that name.
-        """
-        if not self._bucket.store.delete([name]):
-            raise KeyError(name)
-
-    def items(self) -> Iterator[tuple[str, DurableKey]]:
-        """Yield all keys, in order."""
-        after: str | None = None
-        while True:
-            page = self._bucket.store.list_objects("", "", after, 1000)
-            for found in page.objects:
-                yield found.key, DurableKey(self._bucket, found)
-            if page.next_after is None:
-                return
-            after = page.next_after
-
-    def values(self) -> Iterator[DurableKey]:
-        """Yield all keys, in order."""
-        return (key for _, key in self.items())
-
-    def __getitem__(self, name: str) -> DurableKey:
-        found = self.get(name)
-        if found is None:
-            raise KeyError(name)
-        key: DurableKey = found
-        return key
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._bucket.store.head(name) is not None
-
-    def __bool__(self) -> bool:
-        return bool(self._bucket.store.list_objects("", "", None, 1).objects)
-
-
-class DurableMultiparts(Mapping[str, FakeMultipart]):
-    """A bucket's uploads that are under way."""
-
-    def __init__(self, bucket: DurableBucket) -> None:
-        self._bucket = bucket
-
-    def __getitem__(self, upload_id: str) -> DurableMultipart:
-        key, attributes = self._bucket.uploads.open_uploads()[upload_id]
-        return DurableMultipart(self._bucket, upload_id, key, attributes)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._bucket.uploads.open_uploads())
-
-    def __len__(self) -> int:
-        return len(self._bucket.uploads.open_uploads())
-
-
-class DurableMultipart(FakeMultipart):
-    """An upload that is under way, as moto sees it."""
-
-    def __new__(cls, *_args: object, **_kwargs: object) -> DurableMultipart:
-        """Make an upload that moto does not track."""
-        return object.__new__(cls)
-
-    def __init__(self, bucket: DurableBucket, upload_id: str, key: str, attributes: R2Attributes) -> None:
-        self.id, self.key_name = upload_id, key
-        self.metadata = CaseInsensitiveDict(headers_of_attributes(attributes))
-        self.account_id, self.region_name = bucket.account_id, bucket.region_name
-        self.storage, self.tags, self.acl = "STANDARD", {}, bucket.acl
-        self.sse_encryption = self.kms_key_id = None
-        self._bucket = bucket
-        self.parts = {part.number: DurablePart(bucket, part) for part in bucket.uploads.parts(upload_id)}
-        self.partlist = sorted(self.parts)
-
-    def set_part(self, part_id: int, value: bytes | StoredBody) -> FakeKey:
-        """Store a part.
-
-        Raises:
-            NoSuchUpload: the upload is not under way.
-        """
-        body = value if isinstance(value, StoredBody) else _stored(self._bucket.store, value)
-        return DurablePart(self._bucket, self._bucket.uploads.put_part(self.key_name, self.id, part_id, body))
-
-    def dispose(self) -> None:
-        """There is nothing to give back."""
-
-
-class DurableBucket(FakeBucket):
-    """A bucket, as moto sees it."""
-
-    def __new__(cls, *_args: object, **_kwargs: object) -> DurableBucket:
-        """Make a bucket that moto does not track."""
-        return object.__new__(cls)
-
-    def __init__(self, name: str, store: BucketStore) -> None:
-        super().__init__(name=name, account_id=ACCOUNT, region_name=REGION)
-        s3_backends.bucket_accounts.pop(name, None)  # two projects of one process may have buckets of one name
-        self.store = store
-        self.uploads = Uploads(store)
-        self.keys = DurableKeys(self)  # type: ignore[assignment]  # what moto uses of a dictionary
-        self.multiparts = DurableMultiparts(self)  # type: ignore[assignment]  # what moto uses of a dictionary
-
-    def is_created(self) -> bool:
-        """A bucket that is attached exists."""
-        return True
+    def __init__(self) -> None:
+        super().__init__("InvalidPart", "All non-trailing parts must have the same length.")
 
 
 class DurableBackend(S3Backend):
@@ -241,6 +61,10 @@ class DurableBackend(S3Backend):
         bucket = DurableBucket(name, store)
         self.buckets[name] = bucket
         return bucket
+
+    def detach(self, name: str) -> None:
+        """Forget a bucket."""
+        self.buckets.pop(name, None)
 
     def reset(self) -> None:
         """Do nothing: what is on disk stays."""
@@ -260,23 +84,55 @@ class DurableBackend(S3Backend):
         """As `bucket`: buckets of other backends are not looked at."""
         return self.bucket(bucket_name)
 
+    def create_bucket(
+        self,
+        bucket_name: str,
+        region_name: str,  # noqa: ARG002 - moto's signature; R2's buckets have no region of S3's
+        bucket_namespace: str | None = None,  # noqa: ARG002 - moto's signature
+    ) -> FakeBucket:
+        """Return the bucket, which was attached to be there."""
+        return self.bucket(bucket_name)
+
+    def delete_bucket(self, bucket_name: str) -> FakeBucket | None:
+        """Forget a bucket; None where it holds something."""
+        bucket = self.bucket(bucket_name)
+        if bucket.keys:
+            return None
+        self.detach(bucket_name)
+        return bucket
+
+    def log_incoming_request(self, request: object, bucket_name: str) -> None:
+        """R2 keeps no such log."""
+
     # ---- objects
 
     def put_object(  # type: ignore[override]  # moto's arguments, of which R2 knows few
         self,
         bucket_name: str,
         key_name: str,
-        value: bytes | StoredBody,
+        value: bytes | StoredBody | IncomingBody,
         *_unknown: object,
         attributes: R2Attributes | None = None,
         condition: R2Condition | None = None,
         **_also_unknown: object,
     ) -> DurableKey | None:
-        """Store an object; None where the condition fails."""
+        """Store an object; None where the condition fails.
+
+        Raises:
+            PreconditionFailed: moto's error, when the condition of an incoming body fails.
+        """
         bucket = self.bucket(bucket_name)
-        body = value if isinstance(value, StoredBody) else _stored(bucket.store, value)
-        found = bucket.store.put(key_name, body, attributes or R2Attributes(), condition)
-        return None if found is None else DurableKey(bucket, found)
+        if isinstance(value, IncomingBody):
+            attributes, condition = value.attributes, value.condition
+        body = stored_body(bucket.store, value)
+        record = bucket.store.put(key_name, body, attributes or R2Attributes(), condition)
+        if record is None:
+            if isinstance(value, IncomingBody):
+                raise PreconditionFailed("If-Match")
+            return None
+        found = DurableKey(bucket, record)
+        found.is_settled = isinstance(value, IncomingBody)
+        return found
 
     def get_object(
         self,
@@ -298,9 +154,56 @@ class DurableBackend(S3Backend):
         """As `get_object`."""
         return self.get_object(bucket_name, key_name, version_id, part_number)
 
+    def put_object_tagging(
+        self,
+        key: FakeKey | None,
+        tags: dict[str, str] | None,  # noqa: ARG002 - moto's signature; R2 has no tags
+    ) -> FakeKey:
+        """Return the key."""
+        assert key is not None
+        return key
+
+    def copy_object(  # type: ignore[override]  # moto's arguments, of which R2 knows few
+        self,
+        src_key: FakeKey,
+        dest_bucket_name: str,
+        dest_key_name: str,
+        *,
+        mdirective: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        **_unknown: object,
+    ) -> None:
+        """Store a copy of an object, with the attributes of ``metadata`` where the directive is ``REPLACE``.
+
+        Raises:
+            CopyObjectMustChangeSomething: moto's error, when it would be a copy of itself.
+        """
+        assert isinstance(src_key, DurableKey)
+        source = src_key.record
+        is_replaced = mdirective == "REPLACE"
+        is_same = (src_key.bucket_name, src_key.name) == (dest_bucket_name, dest_key_name)
+        if is_same and not is_replaced:
+            raise CopyObjectMustChangeSomething
+        bucket = self.bucket(dest_bucket_name)
+        names = [name for name in source.checksums if not name.startswith("composite-")]
+        body = stored_body(bucket.store, src_key.value, *names)
+        attributes = attributes_of_headers(metadata or {}) if is_replaced else source.attributes
+        bucket.store.put(dest_key_name, body, attributes)
+
     def delete_keys(self, bucket_name: str, keys: Sequence[str]) -> None:
         """Remove keys, all or nothing."""
         self.bucket(bucket_name).store.delete(keys)
+
+    def delete_objects(
+        self,
+        bucket_name: str,
+        objects: list[dict[str, Any]],
+        bypass_retention: bool = False,  # noqa: ARG002, FBT001, FBT002 - moto's signature
+    ) -> tuple[list[tuple[str, str | None, str | None]], list[str]]:
+        """Remove keys, all or nothing; those that were not there count as removed."""
+        keys = [item["Key"] for item in objects]
+        self.delete_keys(bucket_name, keys)
+        return [(key, None, None) for key in keys], []
 
     # ---- listings
 
@@ -333,9 +236,14 @@ class DurableBackend(S3Backend):
         start_after: str | None,
         max_keys: int,
     ) -> Any:
-        """Return ``(keys and common prefixes in order, is_truncated, next token)``; a token is the last key."""
-        after = continuation_token or start_after
-        keys, prefixes, is_cut, token = self.list_objects(bucket, prefix, delimiter, after, max_keys)
+        """Return ``(keys and common prefixes in order, is_truncated, next token)``.
+
+        Raises:
+            InvalidContinuationToken: moto's error, when the token is none of ours.
+        """
+        after = start_after if continuation_token is None else _key_of_token(continuation_token)
+        keys, prefixes, is_cut, last = self.list_objects(bucket, prefix, delimiter, after, max_keys)
+        token = None if last is None else base64.urlsafe_b64encode(last.encode()).decode()
         return sorted([*keys, *prefixes], key=self._get_name), is_cut, token
 
     # ---- uploads
@@ -346,12 +254,57 @@ class DurableBackend(S3Backend):
         key_name: str,
         metadata: Mapping[str, str] | R2Attributes,
         *_unknown: object,
+        checksum: UploadChecksum | None = None,
         **_also_unknown: object,
     ) -> DurableMultipart:
         """Begin an upload."""
         bucket = self.bucket(bucket_name)
         attributes = metadata if isinstance(metadata, R2Attributes) else attributes_of_headers(metadata)
-        return DurableMultipart(bucket, bucket.uploads.create(key_name, attributes), key_name, attributes)
+        created_ms = bucket.store.now_ms()
+        upload_id = bucket.uploads.create(key_name, attributes, checksum)
+        return DurableMultipart(bucket, OpenUpload(upload_id, key_name, created_ms, checksum, attributes))
+
+    def upload_part(
+        self, bucket_name: str, multipart_id: str, part_id: int, value: bytes | KeyBody | IncomingBody
+    ) -> FakeKey:
+        """Store a part.
+
+        Raises:
+            NoSuchUpload: moto's error.
+        """
+        return self._upload(bucket_name, multipart_id).set_part(part_id, value)
+
+    def upload_part_copy(
+        self,
+        dest_bucket_name: str,
+        multipart_id: str,
+        part_id: int,
+        src_bucket_name: str,
+        src_key_name: str,
+        src_version_id: str | None,
+        start_byte: int | None,
+        end_byte: int | None,
+    ) -> FakeKey:
+        """Store a part that is a part of an object.
+
+        Raises:
+            NoSuchUpload: moto's error.
+        """
+        upload = self._upload(dest_bucket_name, multipart_id)
+        source = self.get_object(src_bucket_name, src_key_name, src_version_id)
+        assert source is not None  # moto looked
+        value = source.value
+        if start_byte is not None and end_byte is not None:
+            value = value[start_byte : end_byte + 1]
+        algorithms = () if upload.upload.checksum is None else (upload.upload.checksum.algorithm,)
+        bucket = self.bucket(dest_bucket_name)
+        return self.upload_part(
+            dest_bucket_name, multipart_id, part_id, IncomingBody(stored_body(bucket.store, value, *algorithms))
+        )
+
+    def is_truncated(self, bucket_name: str, multipart_id: str, next_part_number_marker: int) -> bool:
+        """Tell whether parts follow the one of that number."""
+        return any(number > next_part_number_marker for number in self._upload(bucket_name, multipart_id).parts)
 
     def complete_multipart_upload(
         self, bucket_name: str, multipart_id: str, body: Iterable[tuple[int, str]]
@@ -359,18 +312,20 @@ class DurableBackend(S3Backend):
         """Make an upload's parts the object, for S3.
 
         Raises:
-            NoSuchUpload, InvalidPart, EntityTooSmall: moto's errors.
+            NoSuchUpload, InvalidPart, EntityTooSmall, UnevenPartSizes: moto's errors.
         """
         bucket = self.bucket(bucket_name)
         named = [R2Part(number, etag.replace('"', "")) for number, etag in body]
+        key = self._upload(bucket_name, multipart_id).key_name
         try:
-            key, _ = bucket.uploads.open_uploads()[multipart_id]
             parts = bucket.uploads.select(key, multipart_id, named)
             found = bucket.uploads.complete(key, multipart_id, named, parts, bucket.uploads.join(parts))
-        except (KeyError, protocol.NoSuchUpload, protocol.UnknownUpload):
+        except (protocol.NoSuchUpload, protocol.UnknownUpload):
             raise NoSuchUpload(upload_id=multipart_id) from None
-        except (protocol.PartTooSmall, protocol.UnevenParts):
+        except protocol.PartTooSmall:
             raise EntityTooSmall from None
+        except protocol.UnevenParts:
+            raise UnevenPartSizes from None
         except protocol.MultipartError:
             raise InvalidPart from None
         return DurableKey(bucket, found)
@@ -381,19 +336,19 @@ class DurableBackend(S3Backend):
         Raises:
             NoSuchUpload: moto's error.
         """
+        upload = self._upload(bucket_name, multipart_id)
+        self.bucket(bucket_name).uploads.abort(upload.key_name, multipart_id)
+
+    def _upload(self, bucket_name: str, upload_id: str) -> DurableMultipart:
         bucket = self.bucket(bucket_name)
-        upload = bucket.uploads.open_uploads().get(multipart_id)
+        upload = bucket.uploads.find(upload_id)
         if upload is None:
-            raise NoSuchUpload(upload_id=multipart_id)
-        bucket.uploads.abort(upload[0], multipart_id)
+            raise NoSuchUpload(upload_id=upload_id)
+        return DurableMultipart(bucket, upload)
 
 
-def _stored(store: BucketStore, data: bytes) -> StoredBody:
-    writer = store.blobs.writer()
+def _key_of_token(token: str) -> str:
     try:
-        for start in range(0, len(data), _WRITE_BYTES):
-            writer.write(data[start : start + _WRITE_BYTES])
-        return writer.finish()
-    except BaseException:
-        writer.abort()
-        raise
+        return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeError):
+        raise InvalidContinuationToken from None

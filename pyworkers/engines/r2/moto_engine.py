@@ -185,13 +185,13 @@ class MotoR2Engine:
     ) -> R:
         """Write a body, then the row that names it."""
         first, rest = await _begin(body)
-        algorithm = None if digest is None or digest.algorithm == "md5" else digest.algorithm
+        algorithms = () if digest is None else (digest.algorithm,)
         if rest is None and len(first) <= PIECE_BYTES:
             return await self._run(
-                lambda backend: then(backend, _take(self._blobs(backend).writer(algorithm), first, digest))
+                lambda backend: then(backend, _take(self._blobs(backend).writer(*algorithms), first, digest))
             )
         blobs = await self._run(self._blobs)
-        writer = blobs.writer(algorithm)
+        writer = blobs.writer(*algorithms)
         try:
             await self._write(writer, first)
             while rest is not None:
@@ -221,16 +221,14 @@ class Reading:
     """An object with its body open: bytes, or a file that is closed at the body's end."""
 
     def __init__(self, opened: OpenBody) -> None:
-        self._object = opened.object
-        self._data = opened.data
-        self._file = opened.file
+        self._opened = opened
         self._is_busy = False
         self._is_closing = False
 
     @property
     def object(self) -> R2Object:
         """The object."""
-        return self._object
+        return self._opened.object
 
     def chunks(self, offset: int, length: int) -> AsyncIterator[bytes]:
         """Return an iterator over a part of the body; its end, or its ``aclose``, closes the body."""
@@ -242,11 +240,12 @@ class Reading:
         Raises:
             EngineCorrupt: the file ends early.
         """
-        if self._data is not None:
-            return self._data[offset : offset + length]
-        file, size = self._file, min(length, PIECE_BYTES)
+        found, data, file = self._opened.object, self._opened.data, self._opened.file
+        if data is not None:
+            return data[offset : offset + length]
+        size = min(length, PIECE_BYTES)
         if file is None:
-            raise EngineClosed(f"the body of {self._object.key!r} is closed")
+            raise EngineClosed(f"the body of {found.key!r} is closed")
         self._is_busy = True
         try:
             data = await in_thread(lambda: os.pread(file, size, offset))
@@ -256,7 +255,7 @@ class Reading:
                 self.close()
         if not data:
             raise EngineCorrupt(
-                f"the body of {self._object.key!r} ends before its {self._object.size} bytes",
+                f"the body of {found.key!r} ends before its {found.size} bytes",
                 hint="restore its file, or write the object again",
             )
         return data
@@ -266,9 +265,7 @@ class Reading:
         if self._is_busy:
             self._is_closing = True
             return
-        file, self._file = self._file, None
-        if file is not None:
-            os.close(file)
+        self._opened.close()
 
     def __del__(self) -> None:
         self.close()

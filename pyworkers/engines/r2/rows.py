@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from pyworkers.engines.r2.protocol import R2Attributes, R2Object
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 # `blob` names a file; where it is NULL the body is in `small_bodies`. `checksums` holds what the writer gave; the MD5
-# of an object that was written whole is its etag.
+# of an object that was written whole is its etag. An upload's `checksum` is what the S3 API was asked to compute of its
+# parts, such as `crc32 COMPOSITE`, and a part's that digest.
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS objects (
     key TEXT PRIMARY KEY,
@@ -38,7 +39,8 @@ CREATE TABLE IF NOT EXISTS uploads (
     http_metadata TEXT NOT NULL,
     cache_expires_ms INTEGER,
     custom_metadata TEXT NOT NULL,
-    storage_class TEXT
+    storage_class TEXT,
+    checksum TEXT
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS parts (
     upload TEXT NOT NULL,
@@ -49,17 +51,26 @@ CREATE TABLE IF NOT EXISTS parts (
     uploaded_ms INTEGER NOT NULL,
     blob TEXT,
     data BLOB,
+    checksum BLOB,
     PRIMARY KEY (upload, number)
 );
+CREATE TABLE IF NOT EXISTS bucket (created_ms INTEGER NOT NULL);
 """
+
+# What makes a version's tables those of the next.
+MIGRATIONS: Final = {
+    1: """
+ALTER TABLE uploads ADD COLUMN checksum TEXT;
+ALTER TABLE parts ADD COLUMN checksum BLOB;
+CREATE TABLE bucket (created_ms INTEGER NOT NULL);
+""",
+}
 
 OBJECT_COLUMNS: Final = (
     "key, version, size, etag, uploaded_ms, checksums, http_metadata, cache_expires_ms, custom_metadata, storage_class"
 )
 ATTRIBUTE_COLUMNS: Final = "http_metadata, cache_expires_ms, custom_metadata, storage_class"
-
-
-PART_COLUMNS: Final = "number, etag, size, md5, uploaded_ms, blob, data"
+PART_COLUMNS: Final = "number, etag, size, md5, uploaded_ms, blob, data, checksum"
 
 
 def sql(text: str) -> str:

@@ -26,7 +26,7 @@ from pyworkers.clock import Clock
 from pyworkers.engines.r2.blobs import BlobStore, StoredBody
 from pyworkers.engines.r2.conditions import R2Condition
 from pyworkers.engines.r2.protocol import R2Attributes, R2Object, R2Page
-from pyworkers.engines.r2.rows import SCHEMA, SCHEMA_VERSION, object_of, row_of, sql
+from pyworkers.engines.r2.rows import MIGRATIONS, SCHEMA, SCHEMA_VERSION, object_of, row_of, sql
 from pyworkers.engines.sqlite import open_database, prefix_end, sqlite_errors
 from pyworkers.errors import EngineClosed, EngineCorrupt, EngineError
 
@@ -44,13 +44,22 @@ _SCAN_AFTER: Final = sql("SELECT $object FROM objects WHERE key > ? ORDER BY key
 _DELETE: Final = "DELETE FROM objects WHERE key = ? RETURNING blob"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OpenBody:
     """An object and its body: its bytes, or a file descriptor that the receiver closes."""
 
     object: R2Object
     data: bytes | None
     file: int | None
+
+    def close(self) -> None:
+        """Close the file; idempotent."""
+        file, self.file = self.file, None
+        if file is not None:
+            os.close(file)
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class BucketStore:
@@ -79,16 +88,14 @@ class BucketStore:
         with self._errors(), self._mutex:
             database = open_database(self.path)
             try:
-                if database.pragma("user_version") != SCHEMA_VERSION:
-                    database.execute(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
                 self._connection = database
+                self._migrate()
                 self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
                 if _is_alone(self._lock):
                     self.blobs.sweep(self._live_blobs(database))
                 fcntl.flock(self._lock, fcntl.LOCK_SH)
             except BaseException:
                 self.close()
-                database.close()
                 raise
 
     def close(self) -> None:
@@ -231,6 +238,11 @@ class BucketStore:
         """Return the time, in milliseconds since the Unix epoch."""
         return self._clock.now_ms()
 
+    def created_ms(self) -> int:
+        """Return when the bucket was made, in milliseconds since the Unix epoch."""
+        with self.reading() as database:
+            return int(database.execute("SELECT created_ms FROM bucket").get)
+
     @contextmanager
     def writing(self) -> Iterator[apsw.Connection]:
         """A transaction that is committed at the end, and rolled back by an exception."""
@@ -256,6 +268,27 @@ class BucketStore:
     def _errors(self) -> Iterator[None]:
         with sqlite_errors(self.path), os_errors(self._folder):
             yield
+
+    def _migrate(self) -> None:
+        """Make the tables those of this version."""
+        with self.reading() as database:
+            if database.pragma("user_version") == SCHEMA_VERSION:
+                return
+        with self.writing() as database:
+            version = database.pragma("user_version")
+            if version == SCHEMA_VERSION:  # another process was first
+                return
+            if version > SCHEMA_VERSION:
+                raise EngineError(
+                    f"{self.path} was written by a newer version: its schema is {version}, not {SCHEMA_VERSION}",
+                    hint="update pyworkers, or choose another --persist-to folder",
+                )
+            for step in range(version, SCHEMA_VERSION) if version else ():
+                database.execute(MIGRATIONS[step])
+            if not version:
+                database.execute(SCHEMA)
+            database.execute("INSERT INTO bucket VALUES (?)", (self._clock.now_ms(),))
+            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _live_blobs(self, database: apsw.Connection) -> set[str]:
         rows = database.execute("SELECT blob FROM objects UNION ALL SELECT blob FROM parts")

@@ -18,6 +18,7 @@ from typing import Any, Final
 import apsw
 
 from pyworkers.engines.r2.blobs import INLINE_BYTES, StoredBody
+from pyworkers.engines.r2.digests import combined_crc, new_digest
 from pyworkers.engines.r2.protocol import (
     MIN_PART_BYTES,
     InvalidPart,
@@ -36,7 +37,7 @@ from pyworkers.engines.r2.store import BucketStore
 
 @dataclass(frozen=True, slots=True)
 class StoredPart:
-    """A part as it is stored; its body is ``data``, or the file ``blob``."""
+    """A part as it is stored; its body is ``data``, or the file ``blob``; ``checksum`` is what its upload asked for."""
 
     number: int
     etag: str
@@ -45,14 +46,44 @@ class StoredPart:
     uploaded_ms: int
     blob: str | None
     data: bytes | None
+    checksum: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadChecksum:
+    """What an upload computes of its parts, as the S3 API has it.
+
+    Attributes:
+        algorithm: as `pyworkers.engines.r2.digests` names it.
+        is_composite: the object's is the digest of the parts' digests; else that of the whole body.
+    """
+
+    algorithm: str
+    is_composite: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUpload:
+    """An upload that is under way."""
+
+    id: str
+    key: str
+    created_ms: int
+    checksum: UploadChecksum | None
+    attributes: R2Attributes
+
+
+# Stands before the algorithm's name in the checksums of an object whose digest is one of its parts' digests.
+COMPOSITE: Final = "composite-"
 
 
 _CREATE: Final = sql(
-    "INSERT INTO uploads (id, key, state, created_ms, $attributes) VALUES (?, ?, 'open', ?, ?, ?, ?, ?)"
+    "INSERT INTO uploads (id, key, state, created_ms, checksum, $attributes) VALUES (?, ?, 'open', ?, ?, ?, ?, ?, ?)"
 )
-_OPEN: Final = sql("SELECT id, key, $attributes FROM uploads WHERE state = 'open' ORDER BY key, id")
+_OPEN: Final = sql("SELECT id, key, created_ms, checksum, $attributes FROM uploads WHERE state = 'open'")
 _ATTRIBUTES: Final = sql("SELECT $attributes FROM uploads WHERE id = ?")
-_PUT_PART: Final = sql("INSERT OR REPLACE INTO parts (upload, $part) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+_CHECKSUM: Final = "SELECT checksum FROM uploads WHERE id = ?"
+_PUT_PART: Final = sql("INSERT OR REPLACE INTO parts (upload, $part) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
 _PARTS: Final = sql("SELECT $part FROM parts WHERE upload = ? ORDER BY number")
 
 
@@ -66,12 +97,19 @@ class Uploads:
     def __init__(self, store: BucketStore) -> None:
         self._store = store
 
-    def create(self, key: str, attributes: R2Attributes) -> str:
+    def create(self, key: str, attributes: R2Attributes, checksum: UploadChecksum | None = None) -> str:
         """Begin an upload and return its id."""
         upload_id = secrets.token_urlsafe(96)
+        head = upload_id, key, self._store.now_ms(), _checksum_text(checksum)
         with self._store.writing() as database:
-            database.execute(_CREATE, (upload_id, key, self._store.now_ms(), *attribute_row(attributes)))
+            database.execute(_CREATE, (*head, *attribute_row(attributes)))
         return upload_id
+
+    def find(self, upload_id: str) -> OpenUpload | None:
+        """Return an upload that is under way; None where it is not."""
+        with self._store.reading() as database:
+            row = database.execute(f"{_OPEN} AND id = ?", (upload_id,)).get
+        return None if row is None else _upload(row)
 
     def put_part(self, key: str, upload_id: str, number: int, body: StoredBody) -> StoredPart:
         """Store a part whose body is written already.
@@ -82,17 +120,19 @@ class Uploads:
         md5 = body.digests["md5"]
         # The MD5 is what S3 shows of a part; the rest makes every upload of a part another one.
         etag = md5.hex() + secrets.token_hex(16)
-        part = StoredPart(number, etag, body.size, md5, self._store.now_ms(), body.blob, body.data)
         try:
             with self._store.writing() as database:
                 if _state(database, key, upload_id) != "open":
                     raise NoSuchUpload(f"there is no upload {upload_id} of {key!r} under way")
+                asked = _upload_checksum(database.execute(_CHECKSUM, (upload_id,)).get)
+                checksum = None if asked is None else body.digests.get(asked.algorithm)
+                part = StoredPart(number, etag, body.size, md5, self._store.now_ms(), body.blob, body.data, checksum)
                 replaced = database.execute(
                     "SELECT blob FROM parts WHERE upload = ? AND number = ?", (upload_id, number)
                 ).get
                 database.execute(
                     _PUT_PART,
-                    (upload_id, number, etag, part.size, part.md5, part.uploaded_ms, part.blob, part.data),
+                    (upload_id, number, etag, part.size, md5, part.uploaded_ms, part.blob, part.data, checksum),
                 )
         except BaseException:
             self._store.discard(body)
@@ -139,12 +179,14 @@ class Uploads:
             MultipartError: the upload was changed meanwhile; the body is removed.
         """
         md5 = hashlib.md5(b"".join(part.md5 for part in parts), usedforsecurity=False).hexdigest()
+        checksums = self.checksums(upload_id, parts)
         try:
             with self._store.writing() as database:
                 if _select(database, key, upload_id, named) != list(parts):
                     raise InvalidPart(f"a part of the upload {upload_id} was replaced")
                 row = database.execute(_ATTRIBUTES, (upload_id,)).get
-                found = self._store.new_object(key, body.size, f"{md5}-{len(parts)}", attributes_of(row))
+                etag = f"{md5}-{len(parts)}"
+                found = self._store.new_object(key, body.size, etag, attributes_of(row), checksums=checksums)
                 replaced = self._store.write_object(database, found, body)
                 dropped = _end(database, upload_id, "completed")
         except BaseException:
@@ -167,11 +209,42 @@ class Uploads:
             dropped = _end(database, upload_id, "aborted") if state == "open" else []
         self._store.remove(*dropped)
 
-    def open_uploads(self) -> dict[str, tuple[str, R2Attributes]]:
-        """Return what is under way: id to key and attributes."""
+    def checksums(self, upload_id: str, parts: Sequence[StoredPart]) -> dict[str, bytes]:
+        """Return what the parts' digests make of the object's checksums: none where none was asked for."""
+        upload = self.find(upload_id)
+        asked = None if upload is None else upload.checksum
+        if asked is None or not all(part.checksum for part in parts):
+            return {}
+        found = [(part.checksum or b"", part.size) for part in parts]
+        if not asked.is_composite:
+            return {asked.algorithm: combined_crc(asked.algorithm, found)}
+        digest = new_digest(asked.algorithm)
+        digest.update(b"".join(checksum for checksum, _ in found))
+        return {COMPOSITE + asked.algorithm: digest.digest()}
+
+    def open_uploads(self) -> list[OpenUpload]:
+        """Return what is under way, in the order of keys and of their beginning."""
         with self._store.reading() as database:
-            rows: list[Any] = database.execute(_OPEN).fetchall()
-        return {row[0]: (row[1], attributes_of(row[2:])) for row in rows}
+            rows: list[Any] = database.execute(f"{_OPEN} ORDER BY key, created_ms, id").fetchall()
+        return [_upload(row) for row in rows]
+
+
+def _upload(row: tuple[Any, ...]) -> OpenUpload:
+    upload_id, key, created_ms, checksum = row[:4]
+    return OpenUpload(upload_id, key, created_ms, _upload_checksum(checksum), attributes_of(row[4:]))
+
+
+def _checksum_text(checksum: UploadChecksum | None) -> str | None:
+    return (
+        None if checksum is None else f"{checksum.algorithm} {'COMPOSITE' if checksum.is_composite else 'FULL_OBJECT'}"
+    )
+
+
+def _upload_checksum(text: str | None) -> UploadChecksum | None:
+    if text is None:
+        return None
+    algorithm, _, kind = text.partition(" ")
+    return UploadChecksum(algorithm, kind == "COMPOSITE")
 
 
 def _state(database: apsw.Connection, key: str, upload_id: str) -> str | None:

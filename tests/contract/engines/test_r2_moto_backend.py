@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moto.s3.exceptions import EntityTooSmall, InvalidPart, MissingBucket, NoSuchUpload
+from moto.s3.exceptions import EntityTooSmall, InvalidContinuationToken, InvalidPart, MissingBucket, NoSuchUpload
 from moto.s3.models import FakeAcl, FakeBucket, FakeKey, FakeMultipart
 
 from pyworkers.clock import ManualClock
 from pyworkers.engines.r2 import R2Attributes
-from pyworkers.engines.r2.moto_backend import DurableBackend, DurableBucket, DurableKey
+from pyworkers.engines.r2.moto_backend import DurableBackend, UnevenPartSizes
+from pyworkers.engines.r2.moto_objects import DurableBucket, DurableKey
 from pyworkers.engines.r2.store import BucketStore
 
 PART = 5 * 1024 * 1024
@@ -45,7 +46,7 @@ def test_an_object_is_read_back_by_a_new_backend(backend: DurableBackend, store:
     other.attach("photos", store)
     key = other.get_object("photos", "a/b")
     assert key is not None
-    assert (key.name, key.value, key.size) == ("a/b", data, len(data))
+    assert (key.name, bytes(key.value), key.size) == ("a/b", data, len(data))
     assert key.etag == f'"{hashlib.md5(data).hexdigest()}"'
     assert key.last_modified_RFC1123 == "Tue, 14 Nov 2023 22:13:20 GMT"
     assert key.metadata["content-type"] == "binary/octet-stream"
@@ -101,8 +102,10 @@ def test_listings_are_pages_of_keys_and_common_prefixes(backend: DurableBackend)
         found, is_cut, following = backend.list_objects_v2(bucket, "", "/", token, None, 3)
         return [DurableBackend._get_name(item) for item in found], is_cut, following
 
-    assert page(None) == (["a/", "b", "c/"], True, "c/1")
-    assert page("c/1") == (["d"], False, None)
+    assert page(None) == (["a/", "b", "c/"], True, "Yy8x")
+    assert page("Yy8x") == (["d"], False, None)
+    with pytest.raises(InvalidContinuationToken):
+        page("c/1")
     keys, prefixes, is_cut, marker = backend.list_objects(bucket, "a/", None, "a/1", None)
     assert ([key.name for key in keys], prefixes, is_cut, marker) == (["a/2"], [], False, None)
     assert backend.list_objects(bucket, None, None, None, 0) == ([], [], False, None)
@@ -115,7 +118,7 @@ def test_a_bucket_is_its_keys(backend: DurableBackend) -> None:
     assert bucket.keys
     assert [key for key, _ in bucket.keys.items()] == [f"{n:04}" for n in range(1001)]
     assert "0007" in bucket.keys
-    assert bucket.keys["0007"].value == b"0007"
+    assert bytes(bucket.keys["0007"].value) == b"0007"
     assert [key.name for key in bucket.keys.getlist("0007")] == ["0007"]
     assert backend.delete_objects("photos", [{"Key": "0007"}, {"Key": "none"}]) == (
         [("0007", None, None), ("none", None, None)],
@@ -134,9 +137,9 @@ def test_an_upload_in_parts_becomes_an_object(backend: DurableBackend) -> None:
     two = backend.upload_part("photos", upload.id, 2, b"tail")
     parts = backend.list_parts("photos", upload.id)
     assert [(part.name, part.size, part.etag) for part in parts] == [(1, PART, one.etag), (2, 4, two.etag)]
-    assert parts[1].value == b"tail"
+    assert bytes(parts[1].value) == b"tail"
     key = backend.complete_multipart_upload("photos", upload.id, [(1, one.etag), (2, two.etag)])
-    assert key.value == bytes(PART) + b"tail"
+    assert bytes(key.value) == bytes(PART) + b"tail"
     assert key.metadata["content-type"] == "image/png"
     assert key.metadata["x-amz-meta-a"] == "b"
     assert list(backend.list_multipart_uploads("photos")) == []
@@ -154,6 +157,13 @@ def test_uploads_that_cannot_be_completed_are_refused_in_s3s_words(backend: Dura
         backend.abort_multipart_upload("photos", upload.id)
     with pytest.raises(NoSuchUpload):
         backend.complete_multipart_upload("photos", upload.id, [(1, etags[0])])
+
+
+def test_parts_of_different_sizes_are_refused_as_r2_does(backend: DurableBackend) -> None:
+    upload = backend.create_multipart_upload("photos", "m", {}, "STANDARD", {}, None, "", "")
+    etags = [backend.upload_part("photos", upload.id, number, bytes(PART + number)).etag for number in (1, 2, 3)]
+    with pytest.raises(UnevenPartSizes, match=r"All non-trailing parts must have the same length\."):
+        backend.complete_multipart_upload("photos", upload.id, list(enumerate(etags, 1)))
 
 
 def test_a_bucket_that_is_not_attached_is_missing(backend: DurableBackend) -> None:

@@ -80,6 +80,7 @@ class Realm:
         console: receives ``console.*`` calls: the level and its arguments.
         modules: what ``import_from_javascript`` finds: ``cloudflare:workers`` and its like.
         globals: properties that the worker set on ``globalThis``.
+        hosted: globals that the host makes for this worker, such as ``caches``; called at every read.
     """
 
     name: str = "default"
@@ -89,6 +90,7 @@ class Realm:
     console: Console = log_console
     modules: dict[str, Any] = field(default_factory=dict)
     globals: dict[str, Any] = field(default_factory=dict)
+    hosted: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
 
 default_realm = Realm()

@@ -105,9 +105,11 @@ class GlobalScope(ModuleType):
         self.__dict__["_assigned"] = set()  # names that some worker has assigned: read through `__getattr__` for ever
 
     def __getattr__(self, name: str) -> Any:
-        realm_globals = current_realm().globals
-        if name in realm_globals:
-            return realm_globals[name]
+        realm = current_realm()
+        if name in realm.globals:
+            return realm.globals[name]
+        if name in realm.hosted:
+            return realm.hosted[name]()
         loaded = self.__dict__["_loaded"]
         if name in loaded:
             return self._kept(name, loaded[name])
@@ -138,7 +140,7 @@ class GlobalScope(ModuleType):
         return value
 
     def __dir__(self) -> list[str]:
-        return sorted({*self.__dict__["_loaded"], *_SOURCES, *current_realm().globals})
+        return sorted({*self.__dict__["_loaded"], *_SOURCES, *current_realm().globals, *current_realm().hosted})
 
     def __repr__(self) -> str:
         return "[object ServiceWorkerGlobalScope]"

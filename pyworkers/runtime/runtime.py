@@ -7,6 +7,7 @@ import contextvars
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 from pyworkers.clock import Clock, SystemClock
@@ -164,6 +165,7 @@ class Runtime:
             outbound=self._fetch_outside,
             console=self._console_of(config.name),
         )
+        realm.hosted["caches"] = cache(partial(self.stores.cache_storage, config.name))
         env = build_env(config, self.stores, self._connect)
         realm.modules["cloudflare:workers"] = CloudflareWorkers(env)
         realm.modules["python_modules/workers/workflows.js"] = sdk_workflows_module()

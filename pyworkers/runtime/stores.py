@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -27,6 +28,7 @@ ENGINES: Final[dict[str, dict[str, str]]] = {
     "d1": {"sqlite": "pyworkers.engines.d1.sqlite_engine:SqliteD1Engine"},
     "r2": {"moto": "pyworkers.engines.r2.moto_engine:MotoR2Engine"},
     "analytics_engine": {"sqlite": "pyworkers.engines.analytics.sqlite_engine:SqliteAnalyticsEngine"},
+    "cache": {"sqlite": "pyworkers.engines.cache.sqlite_engine:SqliteCacheEngine"},
 }
 # Binding kind → the keys of its table that name what it binds to, the first that is there counts; else the binding.
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
@@ -93,6 +95,12 @@ class Stores:
 
         return Binding(self.engine("analytics_engine", "events"), config.dataset or config.binding)
 
+    def cache_storage(self, worker: str) -> Any:
+        """Return what ``caches`` is in a worker; each worker has its own."""
+        from pyworkers.bindings.cache import CacheStorage
+
+        return CacheStorage(partial(self.engine, "cache", worker), self._clock)
+
     def ai_binding(self) -> Any:
         """Return the object of the AI binding."""
         from pyworkers.bindings.ai.binding import Ai
@@ -111,6 +119,10 @@ class Stores:
         if key not in self._engines:
             self._engines[key] = self._engine_class(kind)(self.path_of(kind, name), clock=self._clock)
         return self._engines[key]
+
+    def use_engine(self, kind: str, name: str, engine: Engine) -> None:
+        """Keep the data of one namespace, database, bucket or table file in another engine; `close` closes it."""
+        self._engines[kind, name] = engine
 
     def path_of(self, kind: str, name: str) -> Path | None:
         """Return where an engine keeps its data; None is memory."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 import sys
 
-from benchmarks.load import drive
+from benchmarks.load import pound
 from benchmarks.processes import Server, free_port, pyworkers, serving
 from benchmarks.report import Figure
 
 ROUNDS = 5
-REQUESTS = 4_000
-CLIENTS = 16
+REQUESTS = 10_000
+CLIENTS = 64
 
 
 def measure() -> list[Figure]:
@@ -25,7 +24,7 @@ def measure() -> list[Figure]:
     ours = pyworkers("dev", "-c", "benchmarks/workers/hello/wrangler.toml", "--port", str(our_port), "--memory")
     with serving(raw, raw_port) as raw_server, serving(ours, our_port) as our_server:
         for server in (raw_server, our_server):
-            asyncio.run(drive(server.port, "/", clients=CLIENTS, requests=500))
+            pound(server.port, "/", clients=CLIENTS, requests=1_000)
         pairs = [(_cpu_us(our_server), _cpu_us(raw_server)) for _ in range(ROUNDS)]
         idle_mb = our_server.rss_mb()
     ratio = statistics.median(ours_us / raw_us for ours_us, raw_us in pairs)
@@ -38,5 +37,5 @@ def measure() -> list[Figure]:
 
 def _cpu_us(server: Server) -> float:
     before = server.cpu_s()
-    asyncio.run(drive(server.port, "/", clients=CLIENTS, requests=REQUESTS))
+    pound(server.port, "/", clients=CLIENTS, requests=REQUESTS)
     return (server.cpu_s() - before) / REQUESTS * 1e6

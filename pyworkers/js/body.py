@@ -154,6 +154,9 @@ class Body(JsProxy):
         source = self._settled_source()
         if source is None:
             return None
+        if type(source) is str and self._stream is None and not self._used:  # the common answer
+            self._used = True
+            return utf8(source)
         self._check_unread()
         if isinstance(source, ReadableStream):
             self._stream = source

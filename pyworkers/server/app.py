@@ -6,8 +6,9 @@ A client that goes away ends its handler or its stream, as on the platform; what
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pyworkers.js.promise import Resumed
 from pyworkers.server.access import AccessLog
@@ -19,6 +20,9 @@ from pyworkers.server.ingress import Inbox, Receive, Scope, Send, make_request
 if TYPE_CHECKING:
     from pyworkers.js.response import Response
     from pyworkers.runtime.runtime import Runtime
+
+
+_OWN_PATHS: Final = ("/cdn-cgi/", "/__scheduled")
 
 
 class App:
@@ -38,12 +42,16 @@ class App:
         self._full_tracebacks = full_tracebacks
         self._primary = runtime.project.primary.name
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one ASGI connection."""
+        if scope["type"] == "http" and not scope["path"].startswith(_OWN_PATHS):
+            return self._serve(scope, receive, send)
+        return self._serve_other(scope, receive, send)
+
+    async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            if scope["path"].startswith(("/cdn-cgi/", "/__scheduled")) and await self._control(scope, receive, send):
-                return
-            await self._serve(scope, receive, send)
+            if not await self._control(scope, receive, send):
+                await self._serve(scope, receive, send)
         elif scope["type"] == "websocket":
             from pyworkers.server.websocket import serve_websocket  # imported by the first upgrade
 
@@ -68,11 +76,9 @@ class App:
                 response = await Resumed(handling, yielded)
             exchange.status = response.status
 
-            def on_stream() -> None:
-                _watch(inbox, exchange)
-                exchange.on_stream()
-
-            await send_response(response, scope, send, on_stream=on_stream)
+            rest = send_response(response, scope, send, on_stream=partial(_on_stream, inbox, exchange))
+            if rest is not None:
+                await rest
         except asyncio.CancelledError:
             await exchange.cancelled(is_gone=inbox.is_gone)
         except BaseException as error:
@@ -87,6 +93,11 @@ def _watch(inbox: Inbox, exchange: Exchange) -> None:
     """The answer takes longer than one turn of the loop: the client may leave, and whoever watches may wonder."""
     inbox.on_gone = partial(_cancel, asyncio.current_task())
     exchange.suspended(inbox)
+
+
+def _on_stream(inbox: Inbox, exchange: Exchange) -> None:
+    _watch(inbox, exchange)
+    exchange.on_stream()
 
 
 def _cancel(task: asyncio.Task[Any] | None) -> None:

@@ -1,26 +1,35 @@
 """From a worker's `Response` to ASGI messages.
 
-Source: recorded, contracts/http, http.resp.*
+Messages of the type ``http.response.start`` carry one key more than ASGI has: ``reason``, the reason phrase.
+
+Source: recorded, contracts/http and contracts/http_dev, http.resp.* and http.err.*
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Coroutine
+from email.utils import formatdate
+from functools import partial
+from typing import Any, Final
 
-from pyworkers.js.headers import RawHeaders
+from pyworkers.js.decoding import decoded
+from pyworkers.js.headers import RawHeaders, in_wire_order
 from pyworkers.js.response import Response
 from pyworkers.js.streams.readable import ReadableStream
+from pyworkers.js.values import JsException
 from pyworkers.server.cycle import EXTENSION
-from pyworkers.server.ingress import Scope, Send
+from pyworkers.server.encoding import CODINGS, NotAcceptable, choose_coding, encoded
+from pyworkers.server.front import WRANGLER, Front
+from pyworkers.server.ingress import Scope, Send, accept_encoding
 
-_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 _NULL_BODY: Final = frozenset((101, 204, 304))
 # What frames the message is the server's to say.
 _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"connection", b"keep-alive"))
-_ENCODED_HERE: Final = frozenset((b"gzip", b"br"))
+_CHUNKED: Final = (b"transfer-encoding", b"chunked")
+_TEXT: Final = b"text/plain;charset=UTF-8"
+_UNSUPPORTED: Final = b"Unsupported Media Type"
+
+Recode = Callable[[AsyncIterator[bytes]], AsyncIterator[bytes]]
 
 
 class StreamFailed(Exception):
@@ -35,10 +44,10 @@ class StreamFailed(Exception):
         self.cause = cause
 
 
-async def send_response(
-    response: Response, scope: Scope, send: Send, *, on_stream: Callable[[], None] | None = None
-) -> None:
-    """Send a worker's response.
+def send_response(
+    response: Response, scope: Scope, send: Send, *, on_stream: Callable[[], None], front: Front = WRANGLER
+) -> Coroutine[Any, Any, None] | None:
+    """Send a worker's response: at once where it is there as a whole, else by the coroutine that is returned.
 
     Args:
         scope: of the request it answers.
@@ -46,88 +55,170 @@ async def send_response(
 
     Raises:
         JsException: the body was read before; nothing has been sent then.
-        StreamFailed: the stream failed.
+        StreamFailed: the stream failed; raised by the coroutine.
     """
     status, headers = response.status, response.header_list()
     body = response.take_body()
-    if scope["method"] == "HEAD" or status in _NULL_BODY:
-        if isinstance(body, ReadableStream):
-            await body.chunks().aclose()
-        await _send_head(send, status, headers)
-        return
-    gzips = False
+    content_type = current = None
+    is_framed = False
     for name, value in headers:
-        if name == b"content-encoding" and value in _ENCODED_HERE and response.encode_body == "automatic":
-            gzips = value == b"gzip" and _accepts_gzip(scope["headers"])
-            headers = [pair for pair in headers if pair[0] != b"content-encoding"]
-            if gzips:
-                headers.append((b"content-encoding", b"gzip"))
+        if name == b"content-type":
+            content_type = value
+        elif name == b"content-encoding":
+            current = value
         elif name in _FRAMING:
-            headers = [pair for pair in headers if pair[0] not in _FRAMING]
-    if isinstance(body, ReadableStream):
-        if on_stream is not None:
+            is_framed = True
+    try:
+        coding = choose_coding(accept_encoding(scope["headers"]), content_type, current)
+    except NotAcceptable:
+        return _send_unsupported(send, body)
+    if coding != current:
+        headers = [pair for pair in headers if pair[0] != b"content-encoding"]
+        headers = headers if coding is None else in_wire_order([*headers, (b"content-encoding", coding)])
+    reason = response.statusText.encode("latin-1", "replace")
+    if scope["method"] == "HEAD" or status in _NULL_BODY:
+        return _send_head(send, status, reason, _spelled(_unframed(headers, status), response), body)
+    if is_framed:
+        headers = [pair for pair in headers if pair[0] not in _FRAMING]
+    headers = _spelled(headers, response)
+    recode = _recoding(current if response.encode_body == "manual" else None, coding)
+    is_rewritten = front.is_wrangler and content_type is not None and content_type.startswith(b"text/html")
+    if isinstance(body, ReadableStream) or recode is not None:
+        if isinstance(body, ReadableStream):
             on_stream()
-        await _send_stream(send, status, headers, body, gzips=gzips)
-    elif gzips:
-        await _send_stream(send, status, headers, ReadableStream.of_bytes(body or b""), gzips=True)
-    else:
-        body = body or b""
-        headers = [(b"content-length", b"%d" % len(body)), *headers]
-        extensions = scope.get("extensions")
-        cycle = extensions.get(EXTENSION) if extensions is not None else None
-        if cycle is not None and cycle.answer(status, response.status_text, headers, body):
-            return
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        else:
+            body = ReadableStream.of_bytes(body or b"")
+        if body.length is not None and recode is None and not is_rewritten:
+            headers = [(b"content-length", b"%d" % body.length), *headers]
+        return _send_stream(send, status, reason, headers, body, recode)
+    body = body or b""
+    # wrangler's proxy looks at HTML as it passes, and forgets its length.
+    headers = [_CHUNKED if is_rewritten else (b"content-length", b"%d" % len(body)), *headers]
+    extensions = scope.get("extensions")
+    cycle = extensions.get(EXTENSION) if extensions is not None else None
+    if cycle is not None and cycle.answer(status, reason, headers, _chunks_of(body) if is_rewritten else body):
+        return None
+    return _send_whole(send, status, reason, headers, body)
+
+
+async def send_failure(
+    send: Send, scope: Scope, status: int, content_type: bytes, body: bytes, *, is_page: bool = False
+) -> None:
+    """Send what stands for the response that a worker failed to give.
+
+    Args:
+        is_page: it is wrangler's page about what the worker threw, which has its own head.
+
+    Source: recorded, contracts/http_dev, http_dev.err.throw
+    """
+    is_head = scope["method"] == "HEAD"
+    headers = [(b"content-type", content_type)]
+    if not is_page:
+        headers.insert(0, (b"content-length", b"%d" % len(body)))
+        await _send_whole(send, status, None, headers, b"" if is_head else body)
+        return
+    coding = None
+    try:
+        coding = choose_coding(accept_encoding(scope["headers"]), content_type, None)
+    except NotAcceptable:
+        pass  # better a page that is plain than none
+    headers = [_CHUNKED, (b"date", formatdate(usegmt=True).encode())]
+    if is_head:
+        await _send_whole(send, status, None, headers, b"")
+        return
+    headers.append((b"content-type", content_type))
+    if coding is not None:
+        headers.append((b"content-encoding", coding))
+    await _send_stream(send, status, b"", headers, ReadableStream.of_bytes(body), _recoding(None, coding))
 
 
 async def send_bytes(send: Send, status: int, content_type: bytes, body: bytes, *extra: tuple[bytes, bytes]) -> None:
     """Send a whole answer of the server's own."""
     headers = [(b"content-length", b"%d" % len(body)), (b"content-type", content_type), *extra]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await _send_whole(send, status, None, headers, body)
+
+
+async def _send_whole(send: Send, status: int, reason: bytes | None, headers: RawHeaders, body: bytes) -> None:
+    await send(_start(status, reason, headers))
     await send({"type": "http.response.body", "body": body})
 
 
-async def _send_head(send: Send, status: int, headers: RawHeaders) -> None:
-    """Send headers alone; a Content-Length that the worker gave stands, as it tells of a body that is not sent."""
-    kept = [
-        (name, value)
-        for name, value in headers
-        if name not in _FRAMING or (name == b"content-length" and value.isdigit() and status not in _NULL_BODY)
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": kept})
-    await send({"type": "http.response.body", "body": b""})
+async def _send_unsupported(send: Send, body: bytes | ReadableStream | None) -> None:
+    if isinstance(body, ReadableStream):
+        await body.chunks().aclose()
+    await send_bytes(send, 415, _TEXT, _UNSUPPORTED, (b"accept-encoding", b"br, gzip"))
 
 
-async def _send_stream(send: Send, status: int, headers: RawHeaders, body: ReadableStream, *, gzips: bool) -> None:
+async def _send_head(
+    send: Send, status: int, reason: bytes, headers: RawHeaders, body: bytes | ReadableStream | None
+) -> None:
+    """Send headers alone."""
+    if isinstance(body, ReadableStream):
+        await body.chunks().aclose()
+    await _send_whole(send, status, reason, headers, b"")
+
+
+async def _send_stream(
+    send: Send, status: int, reason: bytes, headers: RawHeaders, body: ReadableStream, recode: Recode | None
+) -> None:
     """Send chunk by chunk; the client's pace is the stream's."""
-    if body.length is not None and not gzips:
-        headers = [(b"content-length", b"%d" % body.length), *headers]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send(_start(status, reason, headers))
     chunks = body.chunks()
     sent = False
     try:
-        async with aclosing(chunks):
-            async for chunk in _gzipped(chunks) if gzips else chunks:
-                if chunk:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                    sent = True
+        async for chunk in chunks if recode is None else recode(chunks):
+            if chunk:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                sent = True
     except Exception as error:
         # Recorded, http.resp.stream-error0: one that fails before its first byte ends as an empty body.
         if not sent and body.length is None:
             await send({"type": "http.response.body", "body": b""})
         raise StreamFailed(error) from error
+    finally:
+        # Where something is left, the client has gone; a pump that is dropped cancels its source like this.
+        await chunks.aclose(JsException("Error", "Network connection lost."))
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _gzipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Compress a stream; each chunk can be read when it has arrived."""
-    encoder = zlib.compressobj(wbits=_GZIP_WINDOW)
-    async for chunk in chunks:
-        yield encoder.compress(chunk) + encoder.flush(zlib.Z_SYNC_FLUSH)
-    yield encoder.flush()
+def _start(status: int, reason: bytes | None, headers: RawHeaders) -> dict[str, Any]:
+    message: dict[str, Any] = {"type": "http.response.start", "status": status, "headers": headers}
+    if reason is not None:
+        message["reason"] = reason
+    return message
 
 
-def _accepts_gzip(headers: RawHeaders) -> bool:
-    accepted = [value for name, value in headers if name == b"accept-encoding"]
-    return not accepted or any(b"gzip" in value or b"*" in value for value in accepted)
+def _unframed(headers: RawHeaders, status: int) -> RawHeaders:
+    """Return headers that have no body after them; a Content-Length that the worker gave tells of one not sent."""
+    return [
+        (name, value)
+        for name, value in headers
+        if name not in _FRAMING or (name == b"content-length" and value.isdigit() and status not in _NULL_BODY)
+    ]
+
+
+def _spelled(headers: RawHeaders, response: Response) -> RawHeaders:
+    """Return headers whose names are spelled as the worker did."""
+    spelling = response.header_spelling()
+    return [(spelling.get(name, name), value) for name, value in headers] if spelling else headers
+
+
+def _recoding(present: bytes | None, wanted: bytes | None) -> Recode | None:
+    """Return what leads from the encoding that bytes have to the one they leave with; None where nothing does."""
+    before = present if present in CODINGS else None
+    after = wanted if wanted in CODINGS else None
+    if before == after:
+        return None
+    return partial(_recoded, before=before, after=after)
+
+
+async def _recoded(
+    chunks: AsyncIterator[bytes], *, before: bytes | None, after: bytes | None
+) -> AsyncIterator[bytes]:
+    plain = chunks if before is None else decoded(chunks, before.decode())
+    async for chunk in plain if after is None else encoded(plain, after):
+        yield chunk
+
+
+def _chunks_of(body: bytes) -> bytes:
+    return b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"

@@ -13,6 +13,7 @@ from pyworkers.server.cycle import EXTENSION, Cycle
 
 MAX_HEADER_BYTES: Final = 128 * 1024
 _METHOD: Final = re.compile(rb"([A-Za-z]+) ")
+_COMMON: Final = frozenset((b"GET ", b"POST"))
 _SAFE: Final = "".join(map(chr, range(0x20, 0x7F)))
 _LINGER_S: Final = 2.0
 _LINGER_BYTES: Final = 64 * 1024 * 1024
@@ -43,7 +44,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._discard(data)
             return
         if not self._header_bytes:
-            if (method := _METHOD.match(data)) and not _is_method(method[1]):
+            if data[:4] not in _COMMON and (method := _METHOD.match(data)) and not _is_method(method[1]):
                 self._refuse(501, b"Not Implemented", b"ERROR: Unrecognized request method.")
                 return
             if not data.isascii():

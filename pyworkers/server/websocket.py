@@ -49,7 +49,9 @@ async def serve_websocket(
             headers = [pair for pair in response.header_list() if pair[0] not in _HANDSHAKE]
             await send({"type": "websocket.accept", "headers": headers})
         else:
-            await send_response(response, scope, _as_http(send), on_stream=exchange.on_stream)
+            rest = send_response(response, scope, _as_http(send), on_stream=exchange.on_stream)
+            if rest is not None:
+                await rest
     except asyncio.CancelledError:
         await exchange.cancelled(is_gone=True)
     except OSError:

@@ -89,6 +89,7 @@ USED: Mapping[str, Key] = {
     "ai": Key(tables.AIBinding, "own"),
     "vectorize": Key(_many(tables.VectorizeIndex), "own"),
     "hyperdrive": Key(_many(tables.Hyperdrive), "own"),
+    "secrets_store_secrets": Key(_many(tables.SecretsStoreSecret), "own"),
     "send_email": Key(_many(tables.SendEmail), "own"),
     "ratelimits": Key(_many(tables.RateLimit), "own"),
     "version_metadata": Key(tables.BindingName, "own"),
@@ -112,9 +113,6 @@ ABSENT: Mapping[str, Key] = {
     "media": _absent(_Table, "binding remote", "Media Transformations run only at Cloudflare"),
     "mtls_certificates": _absent(_Tables, "binding certificate_id remote", "the certificates are kept at Cloudflare"),
     "pipelines": _absent(_Tables, "binding stream pipeline remote", "Pipelines run only at Cloudflare"),
-    "secrets_store_secrets": _absent(
-        _Tables, "binding store_id secret_name", "the Secrets Store is kept at Cloudflare; use .dev.vars"
-    ),
     "stream": _absent(_Table, "binding remote", "Cloudflare Stream runs only at Cloudflare"),
     "unsafe_hello_world": _absent(_Tables, "binding enable_timer", "it is an example inside wrangler"),
     "vpc_networks": _absent(

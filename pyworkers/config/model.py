@@ -29,6 +29,7 @@ from pyworkers.config.tables import (
     R2Bucket,
     RateLimit,
     Route,
+    SecretsStoreSecret,
     SendEmail,
     ServiceBinding,
     TailConsumer,
@@ -45,6 +46,7 @@ __all__ = [
     "Build",
     "D1Database",
     "Dev",
+    "DevSettings",
     "DurableObjectBinding",
     "Engines",
     "Hyperdrive",
@@ -64,6 +66,7 @@ __all__ = [
     "RateLimit",
     "Route",
     "Secret",
+    "SecretsStoreSecret",
     "SendEmail",
     "ServiceBinding",
     "TailConsumer",
@@ -151,6 +154,7 @@ class WorkerConfig:
     ratelimits: tuple[RateLimit, ...] = ()
     vectorize: tuple[VectorizeIndex, ...] = ()
     hyperdrive: tuple[Hyperdrive, ...] = ()
+    secrets_store_secrets: tuple[SecretsStoreSecret, ...] = ()
     send_email: tuple[SendEmail, ...] = ()
     tail_consumers: tuple[TailConsumer, ...] = ()
     other_bindings: tuple[OtherBinding, ...] = ()
@@ -231,6 +235,20 @@ class Engines:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DevSettings:
+    """``[tool.pyworkers.dev]``: what stands between a client and the primary worker.
+
+    Attributes:
+        front: ``wrangler`` is what ``wrangler dev`` shows a worker and a client; ``runtime`` is the runtime without
+            wrangler's proxy: hop-by-hop request headers arrive, and a request that announces no body has none.
+        cf: properties of ``request.cf`` that replace the local ones.
+    """
+
+    front: Literal["wrangler", "runtime"] = "wrangler"
+    cf: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolConfig:
     """``[tool.pyworkers]`` of pyproject.toml.
 
@@ -243,6 +261,7 @@ class ToolConfig:
     state_dir: str = ".pyworkers/state"
     engines: Engines = Engines()
     ai: AIConfig = AIConfig()
+    dev: DevSettings = field(default_factory=DevSettings)
 
 
 @dataclass(frozen=True, slots=True)

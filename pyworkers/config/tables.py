@@ -251,6 +251,13 @@ class Hyperdrive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecretsStoreSecret:
+    binding: str
+    store_id: str
+    secret_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SendEmail:
     name: str
     destination_address: str | None = None

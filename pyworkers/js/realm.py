@@ -81,6 +81,7 @@ class Realm:
         modules: what ``import_from_javascript`` finds: ``cloudflare:workers`` and its like.
         globals: properties that the worker set on ``globalThis``.
         hosted: globals that the host makes for this worker, such as ``caches``; called at every read.
+        hosts: what ``connect`` resolves before the network does: ``host:port`` to host and port.
     """
 
     name: str = "default"
@@ -91,6 +92,7 @@ class Realm:
     modules: dict[str, Any] = field(default_factory=dict)
     globals: dict[str, Any] = field(default_factory=dict)
     hosted: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    hosts: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
 default_realm = Realm()

@@ -13,6 +13,7 @@ from typing import Any, Final
 from pyworkers.js.buffers import JsBuffer, bytes_of
 from pyworkers.js.primitives import is_nullish, to_boolean, to_string
 from pyworkers.js.promise import JsPromise, js_async
+from pyworkers.js.realm import current_realm
 from pyworkers.js.streams.readable import ReadableStream
 from pyworkers.js.streams.writable import WritableStream
 from pyworkers.js.values import JsException, JsObject, JsProxy, get_property, js_arguments, type_error
@@ -43,6 +44,7 @@ class Sockets(JsProxy, js_name="Module"):
         if transport not in _TRANSPORTS:
             raise type_error(f"Unsupported value in secureTransport socket option: {transport}")
         host, port = _parse(address)
+        host, port = current_realm().hosts.get(f"{host}:{port}", (host, port))
         return Socket(host, port, transport, half_open=to_boolean(get_property(options, "allowHalfOpen")))
 
 

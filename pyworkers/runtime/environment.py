@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-from pyworkers.config.model import JsonValue, ServiceBinding, WorkerConfig
+from pyworkers.clock import Clock
+from pyworkers.config.model import Hyperdrive, JsonValue, SecretsStoreSecret, ServiceBinding, WorkerConfig
 from pyworkers.js.convert import FROM_ENTRIES, to_js
+from pyworkers.js.dates import Date
 from pyworkers.js.primitives import jsnull
 from pyworkers.js.values import JsObject, JsProxy, type_error
 from pyworkers.runtime.events import current_event
 from pyworkers.runtime.services import Fetcher
 from pyworkers.runtime.stores import Stores
+
+if TYPE_CHECKING:
+    from pyworkers.bindings.hyperdrive import Hosts
+
+# wrangler's variables for a binding's local database, the newer first.
+_LOCAL_DATABASE: Final = (
+    "CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_",
+    "WRANGLER_HYPERDRIVE_LOCAL_CONNECTION_STRING_",
+)
 
 
 class Env(JsObject, js_name="Object"):
@@ -63,15 +76,20 @@ class Unavailable(JsProxy, js_name="Unavailable"):
         raise type_error(self.__dict__["_message"])
 
 
-def build_env(config: WorkerConfig, stores: Stores, connect: Callable[[ServiceBinding], Fetcher]) -> Env:
+def build_env(
+    config: WorkerConfig, stores: Stores, connect: Callable[[ServiceBinding], Fetcher], *, hosts: Hosts | None = None
+) -> Env:
     """Build a worker's ``env``.
 
     Args:
         stores: where data lives.
         connect: makes the object of a service binding.
+        hosts: where the host names of Hyperdrive bindings are made known; `Realm.hosts`.
     """
     values = {name: js_value(value) for name, value in config.values.items()}
-    return Env(values, dict(_bindings(config, stores, connect)))
+    bindings = dict(_bindings(config, stores, connect))
+    bindings.update(_small_bindings(config, stores, {} if hosts is None else hosts))
+    return Env({name: value for name, value in values.items() if name not in bindings}, bindings)
 
 
 def js_value(value: JsonValue) -> Any:
@@ -104,12 +122,27 @@ def _bindings(
         yield config.ai.binding, stores.ai_binding()
     for service in config.services:
         yield service.binding, connect(service)
-    if config.version_metadata is not None:
-        yield config.version_metadata.binding, _version_metadata(config)
     for other in config.other_bindings:
         yield other.binding, Unavailable(other.kind, other.binding, other.note)
+    for hyperdrive in config.hyperdrive:
+        if local_connection_string(hyperdrive) is None:
+            yield hyperdrive.binding, Unavailable("Hyperdrive", hyperdrive.binding, no_database(hyperdrive))
     for name, kind in later_bindings(config):
         yield name, Unavailable(kind, name, "this version of pyworkers does not emulate it yet; see docs/gaps.md")
+
+
+def _small_bindings(config: WorkerConfig, stores: Stores, hosts: Hosts) -> Iterator[tuple[str, Any]]:
+    """Yield name and object of the bindings that need no engine."""
+    if config.version_metadata is not None:
+        yield config.version_metadata.binding, _version_metadata(stores.clock)
+    for limit in config.ratelimits:
+        yield limit.name, stores.rate_limit_binding(limit)
+    for secret in config.secrets_store_secrets:
+        yield secret.binding, _secret(config, secret)
+    for hyperdrive in config.hyperdrive:
+        connection_string = local_connection_string(hyperdrive)
+        if connection_string is not None:
+            yield hyperdrive.binding, _hyperdrive(connection_string, hosts)
 
 
 def later_bindings(config: WorkerConfig) -> Iterator[tuple[str, str]]:
@@ -120,17 +153,42 @@ def later_bindings(config: WorkerConfig) -> Iterator[tuple[str, str]]:
         yield producer.binding, "Queue"
     for workflow in config.workflows:
         yield workflow.binding, "Workflow"
-    for limit in config.ratelimits:
-        yield limit.name, "rate limit"
     for index in config.vectorize:
         yield index.binding, "Vectorize"
-    for hyperdrive in config.hyperdrive:
-        yield hyperdrive.binding, "Hyperdrive"
     for email in config.send_email:
         yield email.name, "email"
     if config.assets is not None and config.assets.binding is not None:
         yield config.assets.binding, "assets"
 
 
-def _version_metadata(config: WorkerConfig) -> JsObject:
-    return JsObject({"id": f"local-{config.name}", "tag": "", "timestamp": "1970-01-01T00:00:00.000Z"})
+def no_database(hyperdrive: Hyperdrive) -> str:
+    """Say how to give a Hyperdrive binding its local database."""
+    return f"set its localConnectionString, or {_LOCAL_DATABASE[0]}{hyperdrive.binding} in the environment"
+
+
+def local_connection_string(hyperdrive: Hyperdrive) -> str | None:
+    """Return where a Hyperdrive binding's local database is; the process environment wins, as in wrangler."""
+    for prefix in _LOCAL_DATABASE:
+        found = os.environ.get(prefix + hyperdrive.binding)
+        if found is not None:
+            return found
+    return hyperdrive.local_connection_string
+
+
+def _version_metadata(clock: Clock) -> JsObject:
+    made = Date(clock.now_ms()).toISOString()
+    return JsObject({"id": str(uuid.uuid4()), "tag": "", "timestamp": made})
+
+
+def _secret(config: WorkerConfig, secret: SecretsStoreSecret) -> Any:
+    """The value is a secret of the same name, or of the binding's."""
+    from pyworkers.bindings.secrets_store import SecretsStoreSecret as Binding
+
+    found = config.secrets.get(secret.secret_name) or config.secrets.get(secret.binding)
+    return Binding(secret.secret_name, None if found is None else found.value)
+
+
+def _hyperdrive(connection_string: str, hosts: Hosts) -> Any:
+    from pyworkers.bindings.hyperdrive import Hyperdrive as Binding
+
+    return Binding(connection_string, hosts)

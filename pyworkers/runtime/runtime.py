@@ -166,7 +166,7 @@ class Runtime:
             console=self._console_of(config.name),
         )
         realm.hosted["caches"] = cache(partial(self.stores.cache_storage, config.name))
-        env = build_env(config, self.stores, self._connect)
+        env = build_env(config, self.stores, self._connect, hosts=realm.hosts)
         realm.modules["cloudflare:workers"] = CloudflareWorkers(env)
         realm.modules["python_modules/workers/workflows.js"] = sdk_workflows_module()
         isolate = Isolate(config, realm, env, self.metrics)

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pyworkers.clock import Clock
 from pyworkers.config.model import Project
-from pyworkers.config.tables import AnalyticsEngineDataset, D1Database, KVNamespace, R2Bucket
+from pyworkers.config.tables import AnalyticsEngineDataset, D1Database, KVNamespace, R2Bucket, RateLimit
 from pyworkers.errors import ConfigError
 
 if TYPE_CHECKING:
     from pyworkers.bindings.ai.service import AIService
+    from pyworkers.bindings.ratelimit import RateCounters
 
 # Binding kind → engine name → where its class is. The first is the default.
 ENGINES: Final[dict[str, dict[str, str]]] = {
@@ -63,11 +64,12 @@ class Stores:
     ) -> None:
         self.state_dir = state_dir
         self._project = project
-        self._clock = clock
+        self.clock = clock
         self._scratch_dir = scratch_dir
         self._owns_scratch = False
         self._engines: dict[tuple[str, str], Any] = {}
         self._ai: AIService | None = None
+        self._rate_counters: dict[str, RateCounters] = {}
 
     # ---- the objects that bindings are
 
@@ -75,7 +77,7 @@ class Stores:
         """Return the object of a KV binding."""
         from pyworkers.bindings.kv import KvNamespace
 
-        return KvNamespace(self.engine("kv", resource_name("kv", config)), self._clock)
+        return KvNamespace(self.engine("kv", resource_name("kv", config)), self.clock)
 
     def d1_binding(self, config: D1Database) -> Any:
         """Return the object of a D1 binding."""
@@ -99,7 +101,14 @@ class Stores:
         """Return what ``caches`` is in a worker; each worker has its own."""
         from pyworkers.bindings.cache import CacheStorage
 
-        return CacheStorage(partial(self.engine, "cache", worker), self._clock)
+        return CacheStorage(partial(self.engine, "cache", worker), self.clock)
+
+    def rate_limit_binding(self, config: RateLimit) -> Any:
+        """Return the object of a rate limit binding; those of one namespace count together."""
+        from pyworkers.bindings.ratelimit import RateCounters, Ratelimit
+
+        counters = self._rate_counters.setdefault(config.namespace_id, RateCounters(self.clock))
+        return Ratelimit(counters, limit=config.simple.limit, period_s=config.simple.period)
 
     def ai_binding(self) -> Any:
         """Return the object of the AI binding."""
@@ -117,7 +126,7 @@ class Stores:
         """
         key = kind, name
         if key not in self._engines:
-            self._engines[key] = self._engine_class(kind)(self.path_of(kind, name), clock=self._clock)
+            self._engines[key] = self._engine_class(kind)(self.path_of(kind, name), clock=self.clock)
         return self._engines[key]
 
     def use_engine(self, kind: str, name: str, engine: Engine) -> None:
@@ -142,7 +151,7 @@ class Stores:
             from pyworkers.engines.ai.settings import AISettings
 
             settings = AISettings.from_config(self._project.tools.ai, root=self._project.root)
-            self._ai = AIService(settings, clock=self._clock)
+            self._ai = AIService(settings, clock=self.clock)
         return self._ai
 
     def use_ai_service(self, service: AIService) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pyworkers.config.model import Project, WorkerConfig
 from pyworkers.errors import WorkerLoadError
-from pyworkers.runtime.environment import later_bindings
+from pyworkers.runtime.environment import later_bindings, local_connection_string, no_database
 from pyworkers.runtime.stores import Stores
 from pyworkers.server.errors import describe_load_error
 from pyworkers.server.terminal import Style
@@ -72,10 +72,24 @@ def _rows(config: WorkerConfig, project: Project, stores: Stores) -> Iterator[Ro
     if config.ai is not None:
         yield Row(config.ai.binding, "AI", stores.describe("ai", config.ai))
     yield from _services(config, project)
+    yield from _small_rows(config)
     for other in config.other_bindings:
         yield Row(other.binding, other.kind, other.note, is_wrong=True)
     for name, kind in later_bindings(config):
         yield Row(name, kind, "not emulated yet: its use throws; see docs/gaps.md", is_wrong=True)
+
+
+def _small_rows(config: WorkerConfig) -> Iterator[Row]:
+    for limit in config.ratelimits:
+        yield Row(limit.name, "rate limit", f"{limit.simple.limit} calls in {limit.simple.period} s")
+    for secret in config.secrets_store_secrets:
+        is_there = secret.secret_name in config.secrets or secret.binding in config.secrets
+        target = secret.secret_name if is_there else f"{secret.secret_name} is not in .dev.vars: get() throws"
+        yield Row(secret.binding, "secret", target, is_wrong=not is_there)
+    for hyperdrive in config.hyperdrive:
+        is_there = local_connection_string(hyperdrive) is not None
+        target = "the local database" if is_there else f"its use throws: {no_database(hyperdrive)}"
+        yield Row(hyperdrive.binding, "Hyperdrive", target, is_wrong=not is_there)
 
 
 def _services(config: WorkerConfig, project: Project) -> Iterator[Row]:

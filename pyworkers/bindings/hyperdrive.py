@@ -1,0 +1,54 @@
+"""``env.HYPERDRIVE``: a database behind a host name that only ``cloudflare:sockets`` resolves.
+
+Source: workerd src/workerd/api/hyperdrive.c++; recorded, contracts/misc, misc.hyperdrive.props
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import MutableMapping
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from pyworkers.js.sockets import Socket
+from pyworkers.js.values import JsProxy, js_method
+
+PORT: Final = 5_432  # whatever the database's own is
+_DEFAULT_PORTS: Final = {"mysql": 3_306, "postgres": PORT, "postgresql": PORT}
+_PROPERTIES: Final = ("connectionString", "port", "host", "password", "user", "database")
+
+# What a worker's ``connect`` resolves before the network does: "host:port" → host and port.
+Hosts = MutableMapping[str, tuple[str, int]]
+
+
+class Hyperdrive(JsProxy):
+    """A database.
+
+    Args:
+        connection_string: of the local database: ``postgres://user:password@host:port/database``.
+        hosts: where the host name is made known.
+    """
+
+    def __init__(self, connection_string: str, hosts: Hosts) -> None:
+        url = urlsplit(connection_string)
+        scheme = url.scheme
+        self.port = PORT
+        self.host = f"{secrets.token_hex(16)}.hyperdrive.local"
+        self.user = unquote(url.username or "")
+        self.password = unquote(url.password or "")
+        self.database = unquote(url.path.removeprefix("/"))
+        self.connectionString = (
+            f"{scheme}://{self.user}:{self.password}@{self.host}:{PORT}/{self.database}?sslmode=disable"
+        )
+        self._place = url.hostname or "localhost", url.port or _DEFAULT_PORTS.get(scheme, PORT)
+        hosts[f"{self.host}:{PORT}"] = self._place
+
+    def own_properties(self) -> dict[str, object]:
+        """Return the properties, in the platform's order."""
+        return {name: getattr(self, name) for name in _PROPERTIES}
+
+    @js_method
+    def connect(self) -> Socket:
+        """Open a connection to the database."""
+        host, port = self._place
+        return Socket(host, port, "off", half_open=False)

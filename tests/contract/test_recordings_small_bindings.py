@@ -1,0 +1,51 @@
+"""Recordings of the real local runtime's rate limits, secrets, Hyperdrive and version metadata, replayed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from interp import build_scope, load_cases, misses, record
+
+from pyworkers.clock import ManualClock
+from pyworkers.config import load_project
+from pyworkers.runtime.runtime import Runtime
+from pyworkers.runtime.stores import Stores
+
+GROUPS = ("misc.ratelimit.", "misc.env.version", "misc.secrets.", "misc.hyperdrive.")
+CASES = [case for case in load_cases("misc") if case["id"].startswith(GROUPS)]
+CONFIG = """
+name = "recorded"
+main = "entry.py"
+compatibility_date = "2026-04-01"
+compatibility_flags = ["python_workers"]
+version_metadata = { binding = "VERSION" }
+ratelimits = [{ name = "RL", namespace_id = "1", simple = { limit = 2, period = 10 } }]
+secrets_store_secrets = [
+    { binding = "SEC", store_id = "s1", secret_name = "one" },
+    { binding = "SECMISSING", store_id = "s1", secret_name = "none" },
+]
+
+[[hyperdrive]]
+binding = "HD"
+id = "hd"
+localConnectionString = "postgres://us%20er:p%40ss@127.0.0.1:5432/db_name"
+"""
+
+
+async def replay(case: dict[str, Any], folder: Path) -> list[Any]:
+    (folder / "entry.py").write_text("async def fetch(request, env): ...\n")
+    (folder / "wrangler.toml").write_text(CONFIG)
+    (folder / ".dev.vars").write_text("one='s3cret välue'\n")
+    clock = ManualClock()
+    project = load_project(folder, [folder / "wrangler.toml"])
+    async with Runtime(project, Stores(None, project, clock), clock=clock) as runtime:
+        bindings = runtime.primary.env.own_properties()
+        return await record(case["steps"], build_scope(bindings))
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in CASES])
+def test_recorded_case_of_a_small_binding_answers_as_recorded(case: dict[str, Any], tmp_path: Path) -> None:
+    assert misses(case, asyncio.run(replay(case, tmp_path))) == {}

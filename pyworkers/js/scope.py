@@ -28,6 +28,7 @@ _CLASSES: Final = {
     "events": "Event CustomEvent MessageEvent CloseEvent ErrorEvent EventTarget",
     "formdata": "FormData",
     "headers": "Headers",
+    "html_rewriter": "HTMLRewriter",
     "message_channel": "MessageChannel MessagePort",
     "regexp": "RegExp",
     "request": "Request",

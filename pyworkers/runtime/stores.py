@@ -133,6 +133,12 @@ class Stores:
         """Keep the data of one namespace, database, bucket or table file in another engine; `close` closes it."""
         self._engines[kind, name] = engine
 
+    async def release(self, kind: str, name: str) -> None:
+        """Close one engine; the next call for it makes another."""
+        engine = self._engines.pop((kind, name), None)
+        if engine is not None:
+            await engine.close()
+
     def path_of(self, kind: str, name: str) -> Path | None:
         """Return where an engine keeps its data; None is memory."""
         from pyworkers.engines.sqlite import file_name
@@ -163,7 +169,7 @@ class Stores:
         if kind == "ai":
             return "; ".join(self.ai_service().describe())
         place = "in memory" if self.state_dir is None else str(_shown(self.state_dir))
-        return f"{resource_name(kind, config)}  {self._engine_name(kind)}, {place}"
+        return f"{resource_name(kind, config)}  {self.engine_name(kind)}, {place}"
 
     async def close(self) -> None:
         """Close every engine; what was acknowledged stays."""
@@ -177,12 +183,13 @@ class Stores:
             shutil.rmtree(self._scratch_dir, ignore_errors=True)
             self._scratch_dir = None
 
-    def _engine_name(self, kind: str) -> str:
+    def engine_name(self, kind: str) -> str:
+        """Return the short name of the engine that holds the data of one kind of binding."""
         chosen: str | None = getattr(self._project.tools.engines, kind)
         return chosen or next(iter(ENGINES[kind]))
 
     def _engine_class(self, kind: str) -> Callable[..., Any]:
-        name = self._engine_name(kind)
+        name = self.engine_name(kind)
         known = ENGINES[kind]
         if name not in known:
             raise ConfigError(

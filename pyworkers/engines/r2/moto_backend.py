@@ -38,7 +38,7 @@ from pyworkers.engines.r2.moto_objects import (
 )
 from pyworkers.engines.r2.protocol import R2Attributes, R2Page, R2Part
 from pyworkers.engines.r2.store import BucketStore
-from pyworkers.engines.r2.uploads import OpenUpload, UploadChecksum
+from pyworkers.engines.r2.uploads import COMPOSITE, OpenUpload, UploadChecksum
 
 
 class UnevenPartSizes(S3ClientError):
@@ -163,32 +163,25 @@ class DurableBackend(S3Backend):
         assert key is not None
         return key
 
-    def copy_object(  # type: ignore[override]  # moto's arguments, of which R2 knows few
-        self,
-        src_key: FakeKey,
-        dest_bucket_name: str,
-        dest_key_name: str,
-        *,
-        mdirective: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        **_unknown: object,
-    ) -> None:
-        """Store a copy of an object, with the attributes of ``metadata`` where the directive is ``REPLACE``.
+    def copy_key(
+        self, source: DurableKey, bucket_name: str, key_name: str, attributes: R2Attributes | None
+    ) -> DurableKey:
+        """Store a copy of an object.
+
+        Args:
+            attributes: of the copy; None takes those of the source.
 
         Raises:
             CopyObjectMustChangeSomething: moto's error, when it would be a copy of itself.
         """
-        assert isinstance(src_key, DurableKey)
-        source = src_key.record
-        is_replaced = mdirective == "REPLACE"
-        is_same = (src_key.bucket_name, src_key.name) == (dest_bucket_name, dest_key_name)
-        if is_same and not is_replaced:
+        if attributes is None and (source.bucket_name, source.name) == (bucket_name, key_name):
             raise CopyObjectMustChangeSomething
-        bucket = self.bucket(dest_bucket_name)
-        names = [name for name in source.checksums if not name.startswith("composite-")]
-        body = stored_body(bucket.store, src_key.value, *names)
-        attributes = attributes_of_headers(metadata or {}) if is_replaced else source.attributes
-        bucket.store.put(dest_key_name, body, attributes)
+        bucket, record = self.bucket(bucket_name), source.record
+        names = [name for name in record.checksums if not name.startswith(COMPOSITE)]
+        body = stored_body(bucket.store, source.value, *names)
+        made = bucket.store.put(key_name, body, attributes or record.attributes)
+        assert made is not None  # there is no condition
+        return DurableKey(bucket, made)
 
     def delete_keys(self, bucket_name: str, keys: Sequence[str]) -> None:
         """Remove keys, all or nothing."""
@@ -241,10 +234,27 @@ class DurableBackend(S3Backend):
         Raises:
             InvalidContinuationToken: moto's error, when the token is none of ours.
         """
-        after = start_after if continuation_token is None else _key_of_token(continuation_token)
+        after = start_after if continuation_token is None else self.key_of_token(continuation_token)
         keys, prefixes, is_cut, last = self.list_objects(bucket, prefix, delimiter, after, max_keys)
-        token = None if last is None else base64.urlsafe_b64encode(last.encode()).decode()
+        token = None if last is None else self.token_of_key(last)
         return sorted([*keys, *prefixes], key=self._get_name), is_cut, token
+
+    @staticmethod
+    def token_of_key(key: str) -> str:
+        """Return the token of a listing that goes on after a key."""
+        return base64.urlsafe_b64encode(key.encode()).decode()
+
+    @staticmethod
+    def key_of_token(token: str) -> str:
+        """Return the key of a token.
+
+        Raises:
+            InvalidContinuationToken: moto's error, when the token is none of ours.
+        """
+        try:
+            return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
+        except (binascii.Error, UnicodeError):
+            raise InvalidContinuationToken from None
 
     # ---- uploads
 
@@ -345,10 +355,3 @@ class DurableBackend(S3Backend):
         if upload is None:
             raise NoSuchUpload(upload_id=upload_id)
         return DurableMultipart(bucket, upload)
-
-
-def _key_of_token(token: str) -> str:
-    try:
-        return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeError):
-        raise InvalidContinuationToken from None

@@ -126,6 +126,10 @@ class MotoR2Engine:
         """Drop an upload and its parts; one that is over already is left as it is."""
         await self._run(lambda backend: backend.bucket(BUCKET).uploads.abort(key, upload_id))
 
+    async def store(self) -> BucketStore:
+        """Return the open bucket, for code of moto's that runs on threads of its own."""
+        return await self._run(lambda backend: backend.bucket(BUCKET).store)
+
     async def close(self) -> None:
         """Give everything back; idempotent. Bodies that are being read can be read to their end."""
         self._is_closed = True

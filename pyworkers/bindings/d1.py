@@ -11,8 +11,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from types import NoneType
 from typing import Any, Final
 
+from pyworkers.bindings.arguments import wire_text
 from pyworkers.engines.d1 import (
     D1Engine,
     D1Meta,
@@ -37,7 +40,6 @@ from pyworkers.js.primitives import (
 )
 from pyworkers.js.promise import js_async
 from pyworkers.js.values import JsException, JsObject, JsProxy, get_property, js_method, type_error
-from pyworkers.js.webidl import scalar_string
 
 __all__ = ["D1Database", "D1DatabaseSession", "D1PreparedStatement"]
 
@@ -64,8 +66,8 @@ _REFUSALS: Final = {
 # The platform prints where its validator gave up.
 _NOT_TEXT: Final = "Failed to parse body as JSON, got: ZodError\n    at D1DatabaseObject.fetch (d1:database)"
 
-# A statement as a caller gives it: its SQL, which need not be text, and its values.
-_Query = tuple[object, Sequence[Any]]
+# A statement as a caller gives it: its SQL, which need not be text, and its values, which need not be an array.
+_Query = tuple[object, object]
 
 
 class D1Fetcher(JsProxy, js_name="Fetcher"):
@@ -90,10 +92,11 @@ class D1Sender:
         """
         statements = []
         for sql, params in queries:
-            if not isinstance(sql, str):
+            if not isinstance(sql, str) or not isinstance(params, JsArray | NoneType):
                 raise JsException("Error", _NOT_TEXT)
-            if _INDENTED_COMMENT.sub("", sql).strip():
-                statements.append(D1Statement(scalar_string(sql), tuple(map(_to_engine, params))))
+            if _has_sql(sql):
+                values = () if params is None else tuple(map(_to_engine, params.items_))
+                statements.append(D1Statement(wire_text(sql), values))
         if not statements:
             raise JsException("Error", _NO_SQL)
         try:
@@ -131,7 +134,7 @@ class D1DatabaseSession(JsProxy, js_name="D1DatabaseSession"):
             raise type_error(f"Cannot read properties of {to_string(statements)} (reading 'map')")
         if not isinstance(statements, JsArray):
             raise type_error("statements.map is not a function")
-        queries = [(_member(item, "statement"), _params_of(_member(item, "params"))) for item in statements.items_]
+        queries = [(_member(item, "statement"), _member(item, "params")) for item in statements.items_]
         return JsArray([_result(result) for result in await self.query(queries)])
 
     @js_method
@@ -178,7 +181,7 @@ class D1DatabaseSessionAlwaysPrimary(D1DatabaseSession, js_name="D1DatabaseSessi
         """
         lines = query.strip().split("\n")
         try:
-            results, _ = await self._sender.send([(line, ()) for line in lines])
+            results, _ = await self._sender.send([(line, None) for line in lines])
         except JsException as error:
             raise _failure("D1_EXEC_ERROR", f"Error in line 1: {lines[0]}: {error.message}") from error
         return JsObject(
@@ -295,7 +298,14 @@ class D1PreparedStatement(JsProxy, js_name="D1PreparedStatement"):
         return JsArray(rows)
 
     async def _run(self) -> D1Result:
-        return (await self.dbSession.query([(self.statement, self.params.items_)]))[0]
+        if typeof(self.statement) == "bigint":
+            raise type_error("Cannot convert a BigInt value to a number")
+        if isinstance(self.statement, JsArray):  # several, each with the values of its place
+            values = [*self.params.items_, *[None] * len(self.statement)]
+            queries: list[_Query] = list(zip(self.statement.items_, values, strict=False))
+        else:
+            queries = [(self.statement, self.params)]
+        return (await self.dbSession.query(queries))[0]
 
 
 # ---- values
@@ -319,10 +329,15 @@ def _bound(value: Any) -> Any:
     raise _failure("D1_TYPE_ERROR", f"Type '{kind}' not supported for value '{to_string(value)}'")
 
 
+@lru_cache(maxsize=1024)
+def _has_sql(sql: str) -> bool:
+    return bool(_INDENTED_COMMENT.sub("", sql).strip())
+
+
 def _to_engine(value: Any) -> D1Value:
     """Return a bound value as it arrives at the database: through JSON, an array as the bytes it lists."""
     if isinstance(value, str):
-        return scalar_string(value)
+        return wire_text(value)
     if isinstance(value, bool | int | float):
         return float(value) + 0.0 if math.isfinite(value) else None
     if isinstance(value, JsArray):
@@ -390,10 +405,6 @@ def _member(item: Any, name: str) -> Any:
     if is_nullish(item):
         raise type_error(f"Cannot read properties of {to_string(item)} (reading '{name}')")
     return get_property(item, name)
-
-
-def _params_of(value: Any) -> Sequence[Any]:
-    return value.items_ if isinstance(value, JsArray) else ()
 
 
 # ---- errors

@@ -14,18 +14,18 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pyworkers.bindings.arguments import optional_int32
+from pyworkers.bindings.arguments import check_option_bag, is_well_formed, joined_text, optional_int32, wire_text
 from pyworkers.clock import Clock
 from pyworkers.engines.kv.protocol import KVEngine, KVEntry, KVPage
 from pyworkers.errors import EngineError
 from pyworkers.js.buffers import ArrayBuffer, JsBuffer
 from pyworkers.js.json import parse, stringify
 from pyworkers.js.objects import JsArray, JsMap
-from pyworkers.js.primitives import is_nullish, jsnull, to_string
+from pyworkers.js.primitives import is_nullish, jsnull, to_string, typeof
 from pyworkers.js.promise import JsPromise, js_async
 from pyworkers.js.streams.readable import ReadableStream
 from pyworkers.js.values import JsException, JsObject, JsProxy, js_method, type_error
-from pyworkers.js.webidl import MISSING, argument_error, is_object, option_reader, scalar_string, text_of, utf8
+from pyworkers.js.webidl import MISSING, argument_error, is_object, option_reader, text_of
 
 __all__ = ["KvNamespace"]
 
@@ -101,9 +101,11 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
         key = _text(name)
         if value is MISSING:
             raise argument_error(_CLASS, "put", 2, "string or Object")
+        check_option_bag(options, _CLASS, "put", 3, "PutOptions")
         option = option_reader(options)
         expiration, ttl_s = optional_int32(option("expiration")), optional_int32(option("expirationTtl"))
         _check_key("PUT", key)
+        _check_key_text("PUT", key)
         metadata, has_metadata = option("metadata"), not is_nullish(option("metadata"))
         metadata_text = stringify(metadata) if has_metadata else None
         source = _put_source(value)
@@ -123,6 +125,7 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
             raise argument_error(_CLASS, "delete", 1, "string")
         key = _text(name)
         _check_key("DELETE", key)
+        _check_key_text("DELETE", key)
         try:
             await self._engine.delete(key)
         except EngineError as error:
@@ -131,9 +134,10 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
     @js_async
     async def list(self, options: Any = None) -> JsObject:
         """List keys in order: ``{keys, list_complete, cursor?, cacheStatus}``; options ``prefix, limit, cursor``."""
+        check_option_bag(options, _CLASS, "list", 1, "ListOptions")
         option = option_reader(options)
         limit = optional_int32(option("limit"))
-        prefix = "" if is_nullish(option("prefix")) else _text(option("prefix"))
+        prefix = "" if is_nullish(option("prefix")) else wire_text(_text(option("prefix")))
         cursor = None if is_nullish(option("cursor")) else _after(to_string(option("cursor")))
         if limit is None or limit <= 0:
             limit = MAX_LIST_KEYS
@@ -153,6 +157,7 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
 
     async def _get(self, key: str, kind: str, cache_ttl_s: int | None) -> Any:
         _check_key("GET", key)
+        _check_key_text("GET", key)
         if cache_ttl_s is not None:
             _check_cache_ttl("GET", cache_ttl_s)
         try:
@@ -162,6 +167,7 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
         return jsnull if entry is None else _value(entry, kind)
 
     async def _get_with_metadata(self, key: str, kind: str, cache_ttl_s: int | None) -> JsObject:
+        _check_key_text("GET", key)
         if cache_ttl_s is not None:
             _check_cache_ttl("GET", cache_ttl_s)
         try:
@@ -176,7 +182,7 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
         return JsObject({"value": value, "metadata": metadata, "cacheStatus": jsnull})
 
     async def _get_bulk(self, keys: Sequence[str], kind: str, cache_ttl_s: int | None, *, with_metadata: bool) -> JsMap:
-        if kind not in ("text", "json"):
+        if kind not in ("", "text", "json"):
             raise _failure("GET_BULK", f'400 "{kind}" is not a valid type. Use "json" or "text"')
         if len(keys) > MAX_BULK_KEYS:
             raise _failure("GET_BULK", f"400 You can request a maximum of {MAX_BULK_KEYS} keys")
@@ -197,8 +203,9 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
         if size > MAX_BULK_CHARACTERS:
             limit_mb = MAX_BULK_CHARACTERS // 1024 // 1024
             raise _failure("GET_BULK", f"413 Total size of request exceeds the limit of {limit_mb}MB")
-        # The platform reads the reply's named properties only, so that a key such as "7" is left out.
-        return JsMap([(key, value) for key, value in values.items() if not _is_array_index(key)])
+        # The platform reads the reply's named properties only, so that a key such as "7" is left out, and sets them on
+        # an object, where one name means something else.
+        return JsMap([(key, value) for key, value in values.items() if key != "__proto__" and not _is_array_index(key)])
 
     def _expiry(self, expiration: int | None, ttl_s: int | None) -> int | None:
         """Return when an entry expires, in seconds since the Unix epoch; a time to live wins over a time."""
@@ -233,14 +240,13 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
 
 
 def _text(value: object) -> str:
-    text = value if type(value) is str else to_string(value)
-    return text if text.isascii() else scalar_string(text)
+    return joined_text(value if type(value) is str else to_string(value))
 
 
 def _key_or_keys(name: object) -> tuple[Sequence[str] | None, str]:
     """Return the keys of an array, or one key."""
     if isinstance(name, JsArray):
-        return [_text(item) for item in name.items_], ""
+        return [wire_text(_text(item)) for item in name.items_], ""
     return None, _text(name)
 
 
@@ -248,7 +254,7 @@ def _get_options(options: object) -> tuple[str, int | None]:
     """Return the response type and the cache's time to live in seconds."""
     if is_nullish(options):
         return "text", None
-    if not is_object(options):
+    if not is_object(options) or typeof(options) == "symbol":
         return _text(options), None
     option = option_reader(options)
     cache_ttl_s, kind = optional_int32(option("cacheTtl")), option("type")
@@ -263,8 +269,14 @@ def _check_key(method: str, key: str) -> None:
     _check_key_length(method, key)
 
 
+def _check_key_text(method: str, key: str) -> None:
+    """Refuse a lone surrogate, which has no place in a URL."""
+    if not key.isascii() and not is_well_formed(key):
+        raise _failure(method, "400 Could not URL-decode key name")
+
+
 def _check_key_length(method: str, key: str) -> None:
-    if len(key) * 4 > MAX_KEY_BYTES and (size := len(key.encode())) > MAX_KEY_BYTES:
+    if len(key) * 4 > MAX_KEY_BYTES and (size := len(key.encode("utf-8", "surrogatepass"))) > MAX_KEY_BYTES:
         raise _failure(method, f"414 UTF-8 encoded length of {size} exceeds key length limit of {MAX_KEY_BYTES}.")
 
 
@@ -284,22 +296,21 @@ def _check_metadata(text: str | None) -> None:
 
 def _put_source(value: Any) -> bytes | ReadableStream:
     if type(value) is str:
-        return utf8(value)
+        return wire_text(value).encode()
     if isinstance(value, JsBuffer):
         return bytes(value.view)
     if isinstance(value, ReadableStream):
         return value
-    if is_object(value):
+    if is_object(value) and typeof(value) != "symbol":
         raise type_error(_NOT_A_VALUE)
-    return utf8(to_string(value))
+    return to_string(value).encode()
 
 
 async def _put_bytes(source: bytes | ReadableStream) -> bytes:
     """Return the value's bytes; of a stream whose length is not known, at most the limit is ever held."""
-    known = len(source) if isinstance(source, bytes) else source.length
-    if known is not None and known > MAX_VALUE_BYTES:
-        raise _too_large(known)
     if isinstance(source, bytes):
+        if len(source) > MAX_VALUE_BYTES:
+            raise _too_large(len(source))
         return source
     if source.locked:
         raise type_error("The ReadableStream has been locked to a reader.")

@@ -8,25 +8,37 @@ Source: recorded, contracts/d1, ``meta.rows_written`` of every case
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import re
+import sqlite3
 from dataclasses import dataclass
 from typing import Final
 
-import apsw
-
 from pyworkers.engines.d1.authorizer import Authorizer
+from pyworkers.engines.d1.connection import D1Connection
+from pyworkers.engines.d1.protocol import D1Value
 
-# More than statements that the connection keeps compiled: what is compiled has its plan.
-PLANS_KEPT: Final = 1_024
 # Rows of the schema that a statement writes.
 _SCHEMA_ROWS: Final = {
-    apsw.SQLITE_CREATE_TABLE: 2,
-    apsw.SQLITE_CREATE_VTABLE: 2,
-    apsw.SQLITE_CREATE_VIEW: 2,
-    apsw.SQLITE_CREATE_INDEX: 1,
-    apsw.SQLITE_CREATE_TRIGGER: 1,
-    apsw.SQLITE_ALTER_TABLE: 1,
+    sqlite3.SQLITE_CREATE_TABLE: 2,
+    sqlite3.SQLITE_CREATE_VTABLE: 2,
+    sqlite3.SQLITE_CREATE_VIEW: 2,
+    sqlite3.SQLITE_CREATE_INDEX: 1,
+    sqlite3.SQLITE_CREATE_TRIGGER: 1,
+    sqlite3.SQLITE_ALTER_TABLE: 1,
 }
+_RENAMES_TABLE: Final = re.compile(r"\brename\s+to\b", re.IGNORECASE)
+_RENAMES_COLUMN: Final = re.compile(r"\brename\b", re.IGNORECASE)
+_DROPS_COLUMN: Final = re.compile(r"\bdrop\b", re.IGNORECASE)
+# The primary key of a table without rowid is the table itself.
+_INDEXES: Final = (
+    "SELECT count(*) FROM pragma_index_list(?1) AS i"
+    " WHERE (origin <> 'pk' OR NOT (SELECT wr FROM pragma_table_list(?1)))"
+)
+# How many rows of the schema each of the statements rewrites that ALTER TABLE consists of.
+_NAMED: Final = "name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+_REWRITTEN: Final = f"SELECT count(*) FROM sqlite_master WHERE {_NAMED} AND (type <> 'index' OR tbl_name = ?1)"  # noqa: S608 - constant
+_REQUOTED: Final = f"SELECT count(*) FROM sqlite_master WHERE {_NAMED} AND ?1 IS NOT NULL"  # noqa: S608 - constant
+_OWNED: Final = "SELECT count(*) FROM sqlite_master WHERE tbl_name = ?1 AND type IN ('table', 'index', 'trigger')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,115 +47,140 @@ class Plan:
 
     Attributes:
         reads_tables: it reads a table.
+        writes: it writes one, or changes the schema.
         direct: rows and index entries for each row that it changes itself.
         indirect: the same for each row that a trigger or a foreign key changes.
+        updated: the same for each row that an INSERT found and changed instead; None where it does not.
+        each_run: rows written whatever it changes.
         is_virtual: the table is virtual: what it changes in tables of its own is not counted.
         creations: its changes of the schema, as the authorizer keeps them.
     """
 
     reads_tables: bool = False
+    writes: bool = False
     direct: int = 1
     indirect: int = 1
+    updated: int | None = None
+    each_run: int = 0
     is_virtual: bool = False
     creations: tuple[tuple[int, str], ...] = ()
 
 
 class RowCounter:
-    """Knows the plan of every statement that the connection keeps compiled.
+    """Makes plans of statements, and counts by them.
 
     Args:
-        database: the connection; its authorizer must be trusting while this object works.
+        connection: its authorizer must be trusting while this object asks it.
         authorizer: the connection's.
     """
 
-    def __init__(self, database: apsw.Connection, authorizer: Authorizer) -> None:
-        self._database = database
+    def __init__(self, connection: D1Connection, authorizer: Authorizer) -> None:
+        self._connection = connection
         self._authorizer = authorizer
-        self._plans: OrderedDict[str, Plan] = OrderedDict()
         self.note_schema()
 
     def note_schema(self) -> None:
         """Take the schema as it is now: what comes is measured against it."""
-        self._schema_version = self._read_schema_version()
+        self._schema_version = self._one("PRAGMA schema_version")
+        self._has_sequences = self._find_sequences()
 
-    def plan(self, sql: str) -> Plan:
-        """Return the plan of the statement that just ran."""
+    def plan(self) -> Plan:
+        """Return the plan of the statement that was just compiled."""
         seen = self._authorizer
-        if not (seen.writes or seen.creations or seen.reads_tables):
-            return self._plans.get(sql) or Plan()
-        plan = self._make_plan()
-        self._plans[sql] = plan
-        self._plans.move_to_end(sql)
-        if len(self._plans) > PLANS_KEPT:
-            self._plans.popitem(last=False)
-        return plan
+        if seen.creations or not seen.writes:
+            return Plan(seen.reads_tables, bool(seen.creations), creations=tuple(seen.creations))
+        action, table, _, _ = seen.writes[0]
+        others = [write for write in seen.writes if write[1] != table]
+        is_upsert = action == sqlite3.SQLITE_INSERT and any(
+            write[0] == sqlite3.SQLITE_UPDATE and write[1] == table and write[3] for write in seen.writes
+        )
+        return Plan(
+            seen.reads_tables,
+            writes=True,
+            direct=self._weight(action, table),
+            indirect=self._weight(others[0][0], others[0][1]) if others else 1,
+            updated=self._weight(sqlite3.SQLITE_UPDATE, table) if is_upsert else None,
+            each_run=int(action == sqlite3.SQLITE_INSERT and self._counts_ids(table)),
+            is_virtual=bool(self._one("SELECT 1 FROM pragma_table_list(?) WHERE type = 'virtual'", table)),
+        )
 
-    def rows_written(self, plan: Plan, *, changed: int, changed_directly: int) -> int:
+    def rows_written(self, plan: Plan, sql: str, *, changed: int, direct: int, has_new_rowid: bool) -> int:
         """Return the rows and index entries written.
 
         Args:
             changed: rows that the statement changed, triggers and cascades included.
-            changed_directly: without them.
+            direct: without them.
+            has_new_rowid: the rowid of the last insert is another one than before.
         """
         if plan.creations:
-            return self._schema_rows(plan)
+            return self._schema_rows(plan, sql)
         if plan.is_virtual:
-            return changed_directly if changed else 0
-        if changed < changed_directly:  # of an earlier statement
-            return 0
-        return changed_directly * plan.direct + (changed - changed_directly) * plan.indirect
-
-    def _make_plan(self) -> Plan:
-        seen = self._authorizer
-        if seen.creations or not seen.writes:
-            return Plan(seen.reads_tables, creations=tuple(seen.creations))
-        action, table, _, _ = seen.writes[0]
-        others = [write for write in seen.writes if write[1] != table]
-        return Plan(
-            seen.reads_tables,
-            direct=self._weight(action, table),
-            indirect=self._weight(others[0][0], others[0][1]) if others else 1,
-            is_virtual=bool(self._one("SELECT 1 FROM pragma_table_list(?) WHERE type = 'virtual'", table)),
-        )
+            return direct if changed else 0
+        if changed < direct:  # of an earlier statement
+            return plan.each_run
+        weight = plan.direct
+        if plan.updated is not None and changed == 1 and not has_new_rowid:
+            weight = plan.updated
+        return direct * weight + (changed - direct) * plan.indirect + plan.each_run
 
     def _weight(self, action: int, table: str) -> int:
         """Return the entries that change with one row: the row, and its place in every index that is concerned."""
-        if action == apsw.SQLITE_DELETE:
+        if action == sqlite3.SQLITE_DELETE:
             return 1
-        # The primary key of a table without rowid is the table itself.
-        is_index = "(origin <> 'pk' OR NOT (SELECT wr FROM pragma_table_list(?1)))"
-        if action == apsw.SQLITE_INSERT:
-            return 1 + self._one(f"SELECT count(*) FROM pragma_index_list(?1) WHERE {is_index}", table)  # noqa: S608
+        if action == sqlite3.SQLITE_INSERT:
+            return 1 + self._one(_INDEXES, table)
         columns = [write[2] for write in self._authorizer.writes if write[0] == action and write[1] == table]
         marks = ", ".join("?" * len(columns))
-        return 1 + self._one(
-            f"SELECT count(*) FROM pragma_index_list(?1) AS i WHERE {is_index} AND EXISTS"  # noqa: S608 - marks only
-            f" (SELECT 1 FROM pragma_index_info(i.name) AS c WHERE c.name IN ({marks}))",
-            table,
-            *columns,
-        )
+        is_concerned = f"EXISTS (SELECT 1 FROM pragma_index_info(i.name) AS c WHERE c.name IN ({marks}))"  # noqa: S608
+        return 1 + self._one(f"{_INDEXES} AND {is_concerned}", table, *columns)
 
-    def _schema_rows(self, plan: Plan) -> int:
-        version = self._read_schema_version()
+    def _schema_rows(self, plan: Plan, sql: str) -> int:
+        version = self._one("PRAGMA schema_version")
         if version == self._schema_version:
             return 0
         self._schema_version = version
-        action, name = next((item for item in plan.creations if item[0] != apsw.SQLITE_CREATE_INDEX), plan.creations[0])
+        action, name = next(
+            (item for item in plan.creations if item[0] != sqlite3.SQLITE_CREATE_INDEX), plan.creations[0]
+        )
         rows = _SCHEMA_ROWS.get(action, 0)
-        if action == apsw.SQLITE_CREATE_TABLE:
-            rows += self._one("SELECT count(*) FROM pragma_index_list(?)", name)
-            rows += self._one(f"SELECT count(*) FROM {_quoted(name)}")  # noqa: S608 - CREATE TABLE … AS SELECT
-        elif action == apsw.SQLITE_CREATE_INDEX:
-            rows += self._one(f"SELECT count(*) FROM {_quoted(name)}")  # noqa: S608 - quoted
+        if action == sqlite3.SQLITE_CREATE_TABLE:
+            rows += self._one(_INDEXES, name) + self._size(name)  # CREATE TABLE … AS SELECT
+            had_sequences, self._has_sequences = self._has_sequences, self._find_sequences()
+            rows += 2 * (self._has_sequences - had_sequences)
+        elif action == sqlite3.SQLITE_CREATE_INDEX:
+            rows += self._size(name)
+        elif action == sqlite3.SQLITE_ALTER_TABLE:
+            rows = self._altered_rows(name, sql)
         return rows
 
-    def _one(self, sql: str, *params: str | None) -> int:
-        # Never cached: a compiled statement is not asked of the authorizer again.
-        return self._database.execute(sql, params, can_cache=False).get or 0
+    def _altered_rows(self, table: str, sql: str) -> int:
+        """Return the rows written by ALTER TABLE, which SQLite carries out as updates of the schema."""
+        if _RENAMES_TABLE.search(sql):
+            table = self._renamed(table, sql)
+            return self._one(_REWRITTEN, table) + self._one(_OWNED, table)
+        if _RENAMES_COLUMN.search(sql):
+            return self._one(_REWRITTEN, table) + self._one(_REQUOTED, table)
+        if _DROPS_COLUMN.search(sql):
+            return self._one(_REQUOTED, table) + 1 + self._size(table)
+        return 1
 
-    def _read_schema_version(self) -> int:
-        return self._one("PRAGMA schema_version")
+    def _renamed(self, table: str, sql: str) -> str:
+        """Return the table's name of now."""
+        name = sql[_RENAMES_TABLE.search(sql).end() :].strip(" \t\r\n;")  # type: ignore[union-attr]  # found before
+        return name[1:-1] if name[:1] in ('"', "`", "[", "'") else name or table
 
+    def _counts_ids(self, table: str) -> bool:
+        return self._has_sequences and bool(
+            self._one("SELECT sql LIKE '%AUTOINCREMENT%' FROM sqlite_master WHERE type = 'table' AND name = ?", table)
+        )
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    def _find_sequences(self) -> bool:
+        return bool(self._one("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"))
+
+    def _size(self, table: str) -> int:
+        quoted = '"' + table.replace('"', '""') + '"'
+        return self._one(f"SELECT count(*) FROM {quoted}")  # noqa: S608 - quoted
+
+    def _one(self, sql: str, *params: D1Value) -> int:
+        found = self._connection.own(sql, params)
+        return found if isinstance(found, int) else 0

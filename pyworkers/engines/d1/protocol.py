@@ -13,8 +13,7 @@ from pyworkers.errors import EngineError
 D1Value = str | int | float | bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class D1Statement:
+class D1Statement(NamedTuple):
     """SQL text and the values of its parameters, by position.
 
     The text may hold several statements: they run in order, all but the last without parameters, and the last one's

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
-
-import apsw
 
 # What a semicolon may stand in without ending anything. An unterminated one runs to the end of the text.
 _TOKEN: Final = re.compile(
@@ -21,9 +20,12 @@ _BLANK: Final = re.compile(r"(?>(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*);?\s*
 def split_statements(sql: str) -> tuple[str, ...]:
     """Return the statements, each with its semicolon and the comments before it.
 
-    A piece without a statement is the empty text; only blanks at the very end are no piece.
+    A piece without a statement is the empty text; only blanks at the very end are no piece. SQLite reads no further
+    than the first NUL, and what follows it is a piece without a statement.
     """
-    return tuple("" if _BLANK.match(piece) else piece for piece in _pieces(sql)) or ("",)
+    text, nul, _ = sql.partition("\0")
+    pieces = tuple("" if _BLANK.match(piece) else piece for piece in _pieces(text))
+    return (*pieces, "") if nul or not pieces else pieces
 
 
 def _pieces(sql: str) -> Iterator[str]:
@@ -33,7 +35,7 @@ def _pieces(sql: str) -> Iterator[str]:
             continue
         piece = sql[start : match.end()]
         # A trigger holds semicolons of its own: SQLite knows when it is whole.
-        if not _BLANK.match(piece) and not apsw.complete(piece):
+        if not _BLANK.match(piece) and not sqlite3.complete_statement(piece):
             continue
         yield piece
         start = match.end()

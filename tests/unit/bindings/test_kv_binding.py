@@ -188,10 +188,13 @@ def test_a_python_object_that_was_not_converted_is_no_value(value: object) -> No
     assert thrown(lambda kv: kv.put("a", value)) == ("TypeError", message)
 
 
-def test_lone_surrogates_in_keys_and_values_become_replacement_characters() -> None:
+def test_lone_surrogates_are_refused_in_keys_and_replaced_byte_by_byte_in_values() -> None:
     async def program(kv: Any) -> None:
-        await kv.put("k\ud800", "v\udc00")
-        assert await kv.get("k\N{REPLACEMENT CHARACTER}") == "v\N{REPLACEMENT CHARACTER}"
+        await kv.put("k", "v\udc00")
+        assert await kv.get("k") == "v" + 3 * "\N{REPLACEMENT CHARACTER}"
+        for call in (kv.get, kv.getWithMetadata, kv.delete, lambda key: kv.put(key, "v")):
+            with pytest.raises(JsException, match=r"KV (GET|PUT|DELETE) failed: 400 Could not URL-decode key name"):
+                await call("k\ud800")
 
     run(program)
 

@@ -1,0 +1,285 @@
+"""A D1 database on its thread: calls as transactions, each statement's rows and what it did.
+
+Source: recorded, contracts/d1
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from pyworkers.engines.d1.authorizer import Authorizer
+from pyworkers.engines.d1.connection import STATEMENTS_KEPT, D1Connection, Rows
+from pyworkers.engines.d1.counting import Plan, RowCounter
+from pyworkers.engines.d1.limited import Rewritten, rewrite_limited
+from pyworkers.engines.d1.protocol import (
+    D1Answer,
+    D1Meta,
+    D1Result,
+    D1Statement,
+    D1Value,
+    Refusal,
+    SqlError,
+    StatementRefused,
+)
+from pyworkers.engines.d1.split import split_statements
+
+# More than statements that the connection keeps compiled: what is compiled is known.
+STATEMENTS_KNOWN: Final = 4 * STATEMENTS_KEPT
+
+_READING: Final = ("select", "pragma", "explain", "values")
+# The platform keeps its own things in a table of this name, which listings show. Key 2 counts the calls.
+_METADATA: Final = """CREATE TABLE IF NOT EXISTS _cf_METADATA (
+        key INTEGER PRIMARY KEY,
+        value BLOB
+      )"""
+_OWN_STATEMENTS: Final = {
+    "read": "BEGIN",
+    "write": "BEGIN IMMEDIATE",
+    "commit": "COMMIT",
+    "rollback": "ROLLBACK",
+    "pages": "PRAGMA page_count",
+    "free": "PRAGMA freelist_count",
+    "count": "INSERT INTO _cf_METADATA VALUES (2, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+}
+
+
+class Known(NamedTuple):
+    """What is known of a statement that ran before.
+
+    Attributes:
+        sql: what SQLite is given for it.
+    """
+
+    sql: str
+    columns: list[str]
+    plan: Plan
+
+
+class Database:
+    """One database; everything but `interrupt` is used by one thread.
+
+    Args:
+        connect: opens a connection; called by the first call.
+        max_query_s: how long one call may run, in real time.
+    """
+
+    def __init__(self, connect: Callable[[], D1Connection], *, max_query_s: float) -> None:
+        self._connect = connect
+        self._max_query_s = max_query_s
+        self._authorizer = Authorizer()
+        self._deadline = 0.0
+        self._is_interrupted = False
+        self._bookmark = 0
+        self._has_metadata = False
+        self._size_bytes = 0
+        self._changes = 0
+        self._last_rowid = 0
+        self._ended_s = 0.0
+        self._connected: D1Connection | None = None
+        self._counter: RowCounter
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        # A compiled statement is kept under its text and not asked about again: a worker must not guess the texts of
+        # the engine's own statements.
+        mark = f"/* {secrets.token_hex(16)} */"
+        self._own = {name: f"{sql} {mark}" for name, sql in _OWN_STATEMENTS.items()}
+
+    def interrupt(self) -> None:
+        """End what runs, and whatever comes; from any thread."""
+        self._is_interrupted = True
+        self._deadline = 0.0
+
+    def close(self) -> None:
+        """Give the file back; idempotent."""
+        connection, self._connected = self._connected, None
+        if connection is not None:
+            connection.close()
+
+    def run(self, statements: Sequence[D1Statement]) -> D1Answer:
+        """Run statements in one transaction; a result for each."""
+        connection = self._connection()
+        self._deadline = 0.0 if self._is_interrupted else time.monotonic() + self._max_query_s
+        is_reading = all(_is_reading(statement.sql) for statement in statements)
+        size_before = self._size_bytes
+        try:
+            connection.own(self._own["read" if is_reading else "write"], is_kept=True)
+            self._changes = connection.total_changes()
+            self._ended_s = time.perf_counter()
+            results = [self._execute(connection, statement) for statement in statements]
+            if not is_reading:
+                self._note_size(connection, results)
+            bookmark = self._count_call(connection, is_reading=is_reading)
+            connection.own(self._own["commit"], is_kept=True)
+        except SqlError as error:
+            raise self._explained(error) from error
+        finally:
+            self._authorizer.is_trusted = True
+            if connection.in_transaction:
+                self._size_bytes = size_before
+                self._deadline = float("inf")
+                connection.own(self._own["rollback"], is_kept=True)
+        return D1Answer(results, bookmark)
+
+    # ---- a call
+
+    def _connection(self) -> D1Connection:
+        if self._connected is not None:
+            return self._connected
+        connection = self._connect()
+        try:
+            self._has_metadata = bool(connection.own("SELECT 1 FROM sqlite_master WHERE name = '_cf_METADATA'"))
+            stored = connection.own("SELECT value FROM _cf_METADATA WHERE key = 2") if self._has_metadata else None
+            self._bookmark = stored if isinstance(stored, int) else 0
+            self._counter = RowCounter(connection, self._authorizer)
+            self._page_bytes = _count(connection.own("PRAGMA page_size"))
+            self._size_bytes = self._read_size(connection)
+        except BaseException:
+            connection.close()
+            raise
+        connection.restrict(self._authorizer, self._is_overdue)
+        self._connected = connection
+        return connection
+
+    def _is_overdue(self) -> bool:
+        return time.monotonic() > self._deadline
+
+    def _count_call(self, connection: D1Connection, *, is_reading: bool) -> int:
+        self._authorizer.is_trusted = True
+        bookmark, self._bookmark = self._bookmark, self._bookmark + 1
+        is_new = not self._has_metadata
+        if is_new:
+            connection.own(_METADATA)
+        if is_new or not is_reading:
+            connection.own(self._own["count"], (self._bookmark,), is_kept=True)
+        if is_new:
+            self._has_metadata, self._size_bytes = True, self._read_size(connection)
+            self._counter.note_schema()
+        return bookmark
+
+    def _explained(self, error: SqlError) -> Exception:
+        authorizer = self._authorizer
+        if authorizer.is_new:  # not asked about this statement
+            return error
+        if authorizer.refused_transaction:
+            return StatementRefused(Refusal.TRANSACTION)
+        return authorizer.explain(error)
+
+    # ---- a statement
+
+    def _execute(self, connection: D1Connection, statement: D1Statement) -> D1Result:
+        sql, params = statement
+        known = self._known.get(sql)
+        if known is None:
+            return self._execute_unknown(connection, sql, params)
+        self._known.move_to_end(sql)
+        authorizer = self._authorizer
+        authorizer.is_trusted = False
+        authorizer.is_new = True
+        rows = connection.rows(known.sql, params)
+        if not authorizer.is_new:  # it was compiled anew: the schema is another one than it was
+            known = self._learn(sql, known.sql, connection.columns(known.sql, params) if known.columns else [])
+        return self._result(connection, known, rows)
+
+    def _execute_unknown(self, connection: D1Connection, sql: str, params: tuple[D1Value, ...]) -> D1Result:
+        *early, last = split_statements(sql)
+        self._authorizer.is_trusted = False
+        for piece in early:
+            self._authorizer.is_new = True
+            try:
+                connection.step(_statement(piece))
+            except StatementRefused as error:
+                is_count = error.refusal is Refusal.PARAMETER_COUNT
+                raise StatementRefused(Refusal.EARLY_PARAMETERS) if is_count else error from error
+        known = self._known.get(last)
+        self._authorizer.is_trusted = True
+        rewritten = rewrite_limited(_statement(last), connection) if known is None else Rewritten(known.sql)
+        self._authorizer.is_trusted = False
+        self._authorizer.is_new = True
+        try:
+            columns, rows = connection.query(rewritten.sql, params)
+        except SqlError as error:
+            raise rewritten.original(error) from error
+        if known is None or not self._authorizer.is_new:
+            known = self._learn(last, rewritten.sql, columns)
+        return self._result(connection, known, rows, is_last_of_several=bool(early))
+
+    def _learn(self, sql: str, run: str, columns: list[str]) -> Known:
+        self._authorizer.is_trusted = True
+        known = self._known[sql] = Known(run, columns, self._counter.plan())
+        self._known.move_to_end(sql)
+        if len(self._known) > STATEMENTS_KNOWN:
+            self._known.popitem(last=False)
+        return known
+
+    def _result(
+        self,
+        connection: D1Connection,
+        known: Known,
+        rows: Rows,
+        *,
+        is_last_of_several: bool = False,
+    ) -> D1Result:
+        sql, columns, plan = known
+        total = connection.total_changes()
+        changed = total - self._changes
+        self._changes = total
+        last_rowid = connection.last_insert_rowid()
+        size_before, written = self._size_bytes, 0
+        if plan.creations or is_last_of_several:
+            self._authorizer.is_trusted = True
+            self._size_bytes = self._read_size(connection)
+        if plan.writes:
+            direct = connection.changes() if changed else 0
+            written = self._counter.rows_written(
+                plan,
+                sql,
+                changed=direct if is_last_of_several else changed,
+                direct=direct,
+                has_new_rowid=last_rowid != self._last_rowid,
+            )
+        self._last_rowid = last_rowid
+        read = (changed if plan.writes else len(rows)) if plan.reads_tables else 0
+        started_s, self._ended_s = self._ended_s, time.perf_counter()
+        meta = D1Meta(
+            (self._ended_s - started_s) * 1000,
+            changed,
+            last_rowid,
+            changed != 0 or self._size_bytes != size_before,
+            self._size_bytes,
+            read,
+            written,
+        )
+        return D1Result(columns, rows, meta)
+
+    def _note_size(self, connection: D1Connection, results: list[D1Result]) -> None:
+        """Look at the size once a call, not once a statement: it takes longer than an insert."""
+        self._authorizer.is_trusted = True
+        size_bytes = self._read_size(connection)
+        if size_bytes != self._size_bytes:
+            self._size_bytes = size_bytes
+            last = results[-1]
+            results[-1] = last._replace(meta=last.meta._replace(size_after=size_bytes))
+
+    def _read_size(self, connection: D1Connection) -> int:
+        pages = _count(connection.own(self._own["pages"], is_kept=True))
+        free = _count(connection.own(self._own["free"], is_kept=True))
+        return max(pages - free, 1) * self._page_bytes
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+@lru_cache(maxsize=STATEMENTS_KNOWN)
+def _is_reading(sql: str) -> bool:
+    return sql.lstrip()[:7].lower().startswith(_READING)
+
+
+def _statement(piece: str) -> str:
+    if not piece:
+        raise StatementRefused(Refusal.NO_STATEMENT)
+    return piece

@@ -8,7 +8,7 @@ Source: fetch.spec.whatwg.org, section 5.1; recorded, contracts/fetchapi, fetcha
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -67,6 +67,7 @@ class Headers(JsProxy):
     def __init__(self, raw: RawHeaders | Callable[[], RawHeaders] | None = None, *, immutable: bool = False) -> None:
         self._raw = raw
         self._map: dict[str, list[str]] | None = {} if raw is None else None
+        self._spelled: dict[str, str] | None = None  # names that were not given in lower case, as they were first given
         self._immutable = immutable
 
     @classmethod
@@ -108,6 +109,7 @@ class Headers(JsProxy):
         """Return an independent copy, which can be changed unless ``immutable``."""
         copied = Headers(immutable=immutable)
         copied._map = {name: values[:] for name, values in self._values().items()}
+        copied._spelled = self._spelled and self._spelled.copy()
         return copied
 
     def clone(self) -> Headers:
@@ -130,7 +132,8 @@ class Headers(JsProxy):
         name, value = _arguments("set", name, value)
         self._check_guard()
         value = normalize_value(value)
-        self._values()[_key(name)] = [value]
+        key = self._own_key(name)
+        self._values()[key] = [value]
 
     def append(self, name: Any = MISSING, value: Any = MISSING, *_: object) -> None:
         """Add a value to a name."""
@@ -142,7 +145,10 @@ class Headers(JsProxy):
         """Remove every value of a name."""
         name = string_argument(name, "Headers", "delete", 1)
         self._check_guard()
-        self._values().pop(_key(name), None)
+        key = _key(name)
+        self._values().pop(key, None)
+        if self._spelled:
+            self._spelled.pop(key, None)
 
     def getSetCookie(self, *_: object) -> JsArray:
         """Return the values of Set-Cookie, which are never joined."""
@@ -219,6 +225,10 @@ class Headers(JsProxy):
                 wire.extend((key, utf8(value)) for value in values)
         return wire
 
+    def spelling(self) -> Mapping[bytes, bytes]:
+        """Return how names are spelled on the wire that were not given in lower case, by their lower-case form."""
+        return {key.encode(): name.encode() for key, name in (self._spelled or {}).items()}
+
     def find(self, name: str) -> str | None:
         """Return the joined values of a lower-case name, or None."""
         values = self._values().get(name)
@@ -236,7 +246,17 @@ class Headers(JsProxy):
 
     def _append(self, name: str, value: str) -> None:
         value = normalize_value(value)
-        self._values().setdefault(_key(name), []).append(value)
+        key = self._own_key(name)
+        self._values().setdefault(key, []).append(value)
+
+    def _own_key(self, name: str) -> str:
+        """Return a name's key, and note how it is spelled where it is new."""
+        key = _key(name)
+        if key != name and key not in self._values():
+            if self._spelled is None:
+                self._spelled = {}
+            self._spelled[key] = name
+        return key
 
     def _values(self) -> dict[str, list[str]]:
         values = self._map
@@ -251,6 +271,11 @@ class Headers(JsProxy):
     def _check_guard(self) -> None:
         if self._immutable:
             raise type_error(_IMMUTABLE)
+
+
+def in_wire_order(headers: RawHeaders) -> RawHeaders:
+    """Return lower-case headers in the order in which the runtime writes them."""
+    return sorted(headers, key=lambda pair: _wire_rank(pair[0].decode()))
 
 
 def normalize_value(value: str) -> str:

@@ -8,6 +8,7 @@ Source: fetch.spec.whatwg.org, section 5.5; recorded, contracts/fetchapi, fetcha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pyworkers.js.body import TEXT_TYPE, Body, BodySource, LazyBody, TakenBody, extract_body
@@ -188,6 +189,10 @@ class Response(Body):
         if content_type is None:
             return []
         return [_TEXT_HEADER if content_type is TEXT_TYPE else (b"content-type", utf8(content_type))]
+
+    def header_spelling(self) -> Mapping[bytes, bytes]:
+        """Return how header names are spelled on the wire, by their lower-case form, where a script said so."""
+        return {} if self._headers is None else self._headers.spelling()
 
     def location(self) -> str | None:
         """Return the Location header, or None."""

@@ -24,6 +24,7 @@ class ExecutionContext(JsProxy):
     def __init__(self, event: Event, props: JsObject | None = None) -> None:
         self._event = event
         self._props = props
+        self._kept_alive: list[asyncio.Task[bool]] = []
         self.passes_through = False
 
     @property
@@ -45,7 +46,17 @@ class ExecutionContext(JsProxy):
         Its errors are logged. The response does not wait for it; shutdown does.
         """
         if is_thenable(promise):
-            self._event.isolate.run_in_background(_settled(promise))
+            self._kept_alive.append(self._event.isolate.run_in_background(_settled(promise)))
+
+    async def until_done(self) -> bool:
+        """Wait for everything that ``waitUntil`` was given so far; tells whether none of it failed.
+
+        Not part of JavaScript's interface.
+        """
+        succeeded = True
+        for task in self._kept_alive:  # which may grow meanwhile
+            succeeded = await task and succeeded
+        return succeeded
 
     @js_method
     def passThroughOnException(self) -> None:

@@ -64,6 +64,10 @@ class Event:
             self._ctx = ExecutionContext(self, self.props)
         return self._ctx
 
+    async def until_done(self) -> bool:
+        """Wait for what ``waitUntil`` keeps alive; tells whether none of it failed."""
+        return self._ctx is None or await self._ctx.until_done()
+
     def enter(self) -> None:
         """The event's code is about to run on the thread."""
         global _mark_s

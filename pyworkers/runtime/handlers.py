@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Final
 
+# The platform's texts.
+NOT_A_RESPONSE: Final = "Incorrect type for Promise: the Promise did not resolve to 'Response'."
+NO_FETCH: Final = "Handler does not export a fetch() function."
+
 MODULE_HANDLERS: Final = ("fetch", "scheduled", "queue", "email", "tail", "trace", "test")
 LEGACY_HANDLERS: Final = ("on_fetch", "on_scheduled", "on_queue", "on_alarm", "on_trace", "on_pubsub", "test")
 

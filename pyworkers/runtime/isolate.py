@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import Context
 from pathlib import Path
 from time import perf_counter
-from types import ModuleType
+from types import CoroutineType, ModuleType
 from typing import Any
 
 from pyworkers.config.model import WorkerConfig
@@ -25,20 +25,19 @@ from pyworkers.js.primitives import is_nullish, jsnull
 from pyworkers.js.realm import REALM, Realm
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
+from pyworkers.js.timers import cancel_timers
 from pyworkers.js.values import JsException, JsObject, type_error
 from pyworkers.pyodide.code import accepted_positional, relaxed_call
 from pyworkers.pyodide.install import install
 from pyworkers.pyodide.suspension import Suspendable, run_suspendable
 from pyworkers.runtime.events import EVENT, Event
 from pyworkers.runtime.failures import format_traceback, where
-from pyworkers.runtime.handlers import Handlers, find_handlers
+from pyworkers.runtime.handlers import NO_FETCH, NOT_A_RESPONSE, Handlers, find_handlers
 from pyworkers.runtime.limits import CpuLimitExceeded
 from pyworkers.runtime.loader import ModuleNamespace
 from pyworkers.runtime.metrics import Metrics
 
 _log = logging.getLogger("pyworkers.worker")
-
-NOT_A_RESPONSE = "Incorrect type for Promise: the Promise did not resolve to 'Response'."
 
 
 class Isolate:
@@ -62,7 +61,7 @@ class Isolate:
         self.env = env
         self.exports = JsObject()
         self.metrics = metrics.workers[config.name]
-        self.background: set[asyncio.Task[None]] = set()
+        self.background: set[asyncio.Task[bool]] = set()
         self.context = contextvars.copy_context()
         self.context.run(REALM.set, realm)
         self.events_open = 0
@@ -129,11 +128,12 @@ class Isolate:
 
     # ---- the life of the isolate
 
-    def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine past the response; its errors are logged."""
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(self._logged(coroutine))
+    def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[bool]:
+        """Run a coroutine past the response; its errors are logged, and the task tells whether it had none."""
+        task: asyncio.Task[bool] = asyncio.get_running_loop().create_task(self._logged(coroutine))
         self.background.add(task)
         task.add_done_callback(self.background.discard)
+        return task
 
     async def drain(self, timeout_s: float | None = None) -> None:
         """Wait for what ``waitUntil`` keeps alive; cancel what is not done after ``timeout_s``."""
@@ -153,7 +153,8 @@ class Isolate:
         await self.drain()
 
     def dispose(self) -> None:
-        """Forget the worker's modules; events that still run keep what they hold."""
+        """Cancel the worker's timers and forget its modules; events that still run keep what they hold."""
+        cancel_timers(self.realm)
         self.namespace.dispose()
         gc.collect(0)
 
@@ -202,7 +203,7 @@ class Isolate:
             args: tuple[Any, ...] = (sdk.Request(request), sdk._EnvWrapper(self.env))
             args = args[:taken] if taken is not None and taken < 3 else (*args, event.ctx)
             returned = handler(*args)
-        if not isinstance(returned, sdk.Response) and _is_awaitable(returned):
+        if type(returned) is CoroutineType or (not isinstance(returned, sdk.Response) and _is_awaitable(returned)):
             returned = await returned
         return self._response(returned)
 
@@ -245,7 +246,7 @@ class Isolate:
     def _instance(self, event: Event, entrypoint: str | None) -> Any:
         cls = self.handlers.default if entrypoint in (None, "default") else self.handlers.entrypoints.get(entrypoint)
         if cls is None:
-            raise JsException("Error", "Handler does not export a fetch() function.")
+            raise JsException("Error", NO_FETCH)
         return cls(event.ctx, self.env)
 
     def _has_class(self, entrypoint: str | None) -> bool:
@@ -268,11 +269,13 @@ class Isolate:
     def _to_rpc(self, value: Any) -> Any:
         return jsnull if is_nullish(value) else self.sdk.python_to_rpc(value)
 
-    async def _logged(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    async def _logged(self, coroutine: Coroutine[Any, Any, None]) -> bool:
         try:
             await run_suspendable(coroutine)
         except Exception as error:
             _log.error("%s: uncaught in waitUntil\n%s", self.name, format_traceback(error).rstrip())
+            return False
+        return True
 
     # ---- loading
 

@@ -11,14 +11,22 @@ class ScheduledController(JsProxy):
     Attributes:
         cron: the expression that fired.
         scheduledTime: milliseconds since the epoch.
+
+    Source: recorded, contracts/http, http.sched.trigger
     """
 
     def __init__(self, cron: str, scheduled_time_ms: int) -> None:
         self.cron = cron
         self.scheduledTime = scheduled_time_ms
-        self.type = "scheduled"
         self.retries = True
 
     def noRetry(self, *_: object) -> None:
         """Ask for no second attempt should the handler fail."""
         self.retries = False
+
+
+class FacadeScheduledController(ScheduledController, js_name="__Facade_ScheduledController__"):
+    """What a handler gets from wrangler's ``/__scheduled``, under the name that it shows there.
+
+    Source: recorded, contracts/http_dev, http_dev.sched.trigger
+    """

@@ -20,6 +20,7 @@ from pyworkers.runtime.events import current_event
 from pyworkers.server.terminal import Output
 
 INDENT: Final = "    "
+_MAX_TARGET_CHARS: Final = 200
 GONE: Final = 499  # nginx's number for a client that left before its answer
 
 
@@ -85,11 +86,17 @@ class AccessLog:
         bindings: Mapping[str, int],
         prints: Prints,
         error: str = "",
+        is_cut: bool = False,
     ) -> None:
-        """Write the line of a finished request, what it printed, and the traceback of what it raised."""
+        """Write the line of a finished request, what it printed, and the traceback of what it raised.
+
+        Args:
+            is_cut: the connection was closed in the middle of the response.
+        """
         kept = prints.release()
         if self._shown:
-            lines = [self._line(method, target, status, (perf_counter() - started_s) * 1000, bindings)]
+            duration_ms = (perf_counter() - started_s) * 1000
+            lines = [self._line(method, target, status, duration_ms, bindings, is_cut=is_cut)]
             if kept and self._output.shows("log"):
                 lines += [INDENT + line for line in kept]
             if error:
@@ -97,6 +104,12 @@ class AccessLog:
             self._output.write("\n".join(lines) + "\n")
         elif error:
             self._output.line(f"{method} {target}\n{self._error(error)}", "error")
+
+    def refused(self, method: str, target: str, status: int, why: str) -> None:
+        """Write the line of a request that reached no worker."""
+        if self._shown:
+            code = self._style(str(status), _color(status))
+            self._output.line(f"{method or '-'} {_printable(target) or '-'} {code} refused: {why}")
 
     def running(self, method: str, target: str, prints: Prints) -> None:
         """A request takes long: say so, with what it printed so far; the rest is written as it comes."""
@@ -117,11 +130,14 @@ class AccessLog:
         """Return what stands before a worker's prints."""
         return self._style(f"{worker} │ ", "dim") if self._several else ""
 
-    def _line(self, method: str, target: str, status: int, duration_ms: float, bindings: Mapping[str, int]) -> str:
-        code = "client left" if status == GONE else str(status)
+    def _line(
+        self, method: str, target: str, status: int, duration_ms: float, bindings: Mapping[str, int], *, is_cut: bool
+    ) -> str:
+        code = "client left" if status == GONE else f"{status} cut off" if is_cut else str(status)
         duration = f"({_duration(duration_ms)})"
         if self._style.enabled:
-            code, duration = self._style(code, _color(status)), self._style(duration, "dim")
+            code = self._style(code, "red" if is_cut else _color(status))
+            duration = self._style(duration, "dim")
         if not bindings:
             return f"{method} {target} {code} {duration}"
         touched = "".join(f"  {name}" if count == 1 else f"  {name} ×{count}" for name, count in bindings.items())
@@ -133,6 +149,12 @@ class AccessLog:
 
 def _color(status: int) -> str:
     return "red" if status >= 500 else "yellow" if status >= 400 else "green"
+
+
+def _printable(target: str) -> str:
+    """Return a request target as one short line, whatever bytes it is made of."""
+    text = ascii(target)[1:-1]
+    return text if len(text) <= _MAX_TARGET_CHARS else text[:_MAX_TARGET_CHARS] + "..."
 
 
 def _duration(milliseconds: float) -> str:

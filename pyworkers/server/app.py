@@ -15,6 +15,7 @@ from pyworkers.server.access import AccessLog
 from pyworkers.server.control import Control
 from pyworkers.server.egress import send_response
 from pyworkers.server.exchange import Exchange
+from pyworkers.server.front import WRANGLER, Front
 from pyworkers.server.ingress import Inbox, Receive, Scope, Send, make_request
 
 if TYPE_CHECKING:
@@ -33,13 +34,23 @@ class App:
         log: where access lines go.
         control: answers the server's own routes.
         full_tracebacks: show every frame of an exception, ours too.
+        front: what stands between the client and the worker.
     """
 
-    def __init__(self, runtime: Runtime, log: AccessLog, control: Control, *, full_tracebacks: bool = False) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        log: AccessLog,
+        control: Control,
+        *,
+        full_tracebacks: bool = False,
+        front: Front = WRANGLER,
+    ) -> None:
         self._runtime = runtime
         self._log = log
         self._control = control
         self._full_tracebacks = full_tracebacks
+        self._front = front
         self._primary = runtime.project.primary.name
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -55,13 +66,15 @@ class App:
         elif scope["type"] == "websocket":
             from pyworkers.server.websocket import serve_websocket  # imported by the first upgrade
 
-            await serve_websocket(scope, receive, send, self._runtime, self._log, full_tracebacks=self._full_tracebacks)
+            exchange = partial(Exchange, log=self._log, full_tracebacks=self._full_tracebacks, front=self._front)
+            await serve_websocket(scope, receive, send, self._runtime, exchange, self._front)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(scope, send, self._log, full_tracebacks=self._full_tracebacks)
+        front = self._front
+        exchange = Exchange(scope, send, self._log, full_tracebacks=self._full_tracebacks, front=front)
         inbox = Inbox(receive)
         try:
-            request = await make_request(scope, inbox)
+            request = await make_request(scope, inbox, front)
             if inbox.is_gone:
                 return
             isolate = self._runtime.isolates.get(self._primary) or self._runtime.primary
@@ -76,7 +89,7 @@ class App:
                 response = await Resumed(handling, yielded)
             exchange.status = response.status
 
-            rest = send_response(response, scope, send, on_stream=partial(_on_stream, inbox, exchange))
+            rest = send_response(response, scope, send, on_stream=partial(_on_stream, inbox, exchange), front=front)
             if rest is not None:
                 await rest
         except asyncio.CancelledError:

@@ -5,6 +5,7 @@ Source: recorded, contracts/http_dev, http_dev.req.cf
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pyworkers.js.convert import FROM_ENTRIES, to_js
@@ -61,10 +62,13 @@ _CF: dict[str, Any] = {
 }
 
 
-def incoming_cf(http_version: str) -> Any:
+def incoming_cf(http_version: str, accept_encoding: str = "", overrides: Mapping[str, Any] | None = None) -> Any:
     """Return a new ``cf`` object, as JavaScript holds it.
 
     Args:
         http_version: such as ``1.1``.
+        accept_encoding: what the client sent; the worker's own header is always ``br, gzip``.
+        overrides: properties in place of the local ones: ``[tool.pyworkers.dev.cf]``.
     """
-    return to_js({**_CF, "httpProtocol": f"HTTP/{http_version}"}, dict_converter=FROM_ENTRIES)
+    known = {**_CF, "httpProtocol": f"HTTP/{http_version}", "clientAcceptEncoding": accept_encoding}
+    return to_js({**known, **(overrides or {})}, dict_converter=FROM_ENTRIES)

@@ -16,12 +16,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlsplit
 
-from pyworkers.runtime.triggers import ScheduledController
+from pyworkers.runtime.triggers import FacadeScheduledController, ScheduledController
 from pyworkers.server.access import AccessLog
 from pyworkers.server.egress import send_bytes
 from pyworkers.server.errors import TEXT, describe_failure
 from pyworkers.server.ingress import Receive, Scope, Send
 from pyworkers.server.metrics import CONTENT_TYPE, render_metrics, resident_bytes
+from pyworkers.server.s3 import S3_ROOT, S3Route
 
 if TYPE_CHECKING:
     from pyworkers.runtime.runtime import Runtime
@@ -47,6 +48,7 @@ class Control:
         self._runtime = runtime
         self._log = log
         self._hosts = frozenset(hosts)
+        self.s3 = S3Route(runtime, log)
         self._routes: dict[str, Route] = {
             **dict.fromkeys(_SCHEDULED, self._scheduled),
             "/__scheduled": self._scheduled,
@@ -56,7 +58,7 @@ class Control:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> bool:
         """Answer a request if it is for one of the routes; False leaves it to the worker."""
         path: str = scope["path"]
-        route = self._routes.get(path)
+        route = self.s3 if path == S3_ROOT or path.startswith(f"{S3_ROOT}/") else self._routes.get(path)
         if route is None and not path.startswith(_RESERVED):
             return False
         refusal = self._refusal(scope)
@@ -108,31 +110,41 @@ class Control:
         if time and not time.lstrip("-").isdigit():
             await send_bytes(send, 500, TEXT, _INVALID_DATE.encode())
             return
-        succeeded = await self._run_scheduled(cron, int(time) if time else self._runtime.clock.now_ms())
-        if scope["path"] == "/__scheduled":
+        is_facade = scope["path"] == "/__scheduled"
+        kind = FacadeScheduledController if is_facade else ScheduledController
+        succeeded = await self._run_scheduled(kind(cron, int(time) if time else self._runtime.clock.now_ms()))
+        if is_facade:
             await send_bytes(send, 200, TEXT, b"Ran scheduled event")
         elif succeeded:
             await send_bytes(send, 200, TEXT, b"ok")
         else:
             await send_bytes(send, 500, TEXT, b"exception")
 
-    async def _run_scheduled(self, cron: str, time_ms: int) -> bool:
+    async def _run_scheduled(self, controller: ScheduledController) -> bool:
+        """Run the handler and what it keeps alive; tells whether none of it failed."""
         prints = self._log.prints()
         started_s = perf_counter()
         bindings: dict[str, int] = {}
         error = ""
+        succeeded = False
         try:
             isolate = self._runtime.primary
             event = isolate.open_event("scheduled")
             event.prints, bindings = prints, event.bindings
-            await isolate.trigger("scheduled", ScheduledController(cron, time_ms), event=event)
+            await isolate.trigger("scheduled", controller, event=event)
+            succeeded = await event.until_done()
         except Exception as raised:
             error = describe_failure(raised)
-        status = 500 if error else 200
         self._log.request(
-            "SCHEDULED", cron or "-", status, started_s=started_s, bindings=bindings, prints=prints, error=error
+            "SCHEDULED",
+            controller.cron or "-",
+            200 if succeeded else 500,
+            started_s=started_s,
+            bindings=bindings,
+            prints=prints,
+            error=error,
         )
-        return not error
+        return succeeded
 
 
 async def _send_json(send: Send, status: int, value: object) -> None:

@@ -27,6 +27,7 @@ from pyworkers.server.access import AccessLog, Capture
 from pyworkers.server.app import App
 from pyworkers.server.banner import describe_project
 from pyworkers.server.control import Control
+from pyworkers.server.front import Front
 from pyworkers.server.listener import Listener, bind
 from pyworkers.server.reload import Reloader
 from pyworkers.server.terminal import Output
@@ -166,14 +167,16 @@ async def _serve(options: DevOptions, project: Project, output: Output, stopper:
         await runtime.__aenter__()
         stack.push_async_callback(runtime.close, drain_s=_DRAIN_S)
         control = Control(runtime, log, hosts=(ip,))
-        listener = Listener(App(runtime, log, control, full_tracebacks=options.full_tracebacks), sockets)
+        front = Front.of(project.tools.dev)
+        app = App(runtime, log, control, full_tracebacks=options.full_tracebacks, front=front)
+        listener = Listener(app, sockets, refused=log.refused)
         await listener.start()
         stack.push_async_callback(listener.stop, _REQUEST_GRACE_S)
         # What was loaded stays: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLDS)
-        _announce(output, project, stores, runtime, ip=ip, port=port, asked_port=asked_port)
+        _announce(output, project, stores, runtime, control, ip=ip, port=port, asked_port=asked_port)
         if options.reload:
             await stack.enter_async_context(_watching(runtime, options, output))
         await stopper.stopped.wait()
@@ -193,7 +196,15 @@ async def _watching(runtime: Runtime, options: DevOptions, output: Output) -> As
 
 
 def _announce(
-    output: Output, project: Project, stores: Stores, runtime: Runtime, *, ip: str, port: int, asked_port: int
+    output: Output,
+    project: Project,
+    stores: Stores,
+    runtime: Runtime,
+    control: Control,
+    *,
+    ip: str,
+    port: int,
+    asked_port: int,
 ) -> None:
     for line in describe_project(project, stores, runtime.load_errors, output.style):
         output.line(line)
@@ -201,6 +212,8 @@ def _announce(
         output.line(output.style(f"Port {asked_port} is in use; using {port}", "yellow"), "warn")
     host = "localhost" if ip in ("localhost", "127.0.0.1", "::1", "*", "0.0.0.0", "::") else ip  # noqa: S104  # compared
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    for line in control.s3.describe(url):
+        output.line(line)
     if output.is_terminal:
         output.line(f"\nReady on {output.style(url, 'bold')}  {output.style('(Ctrl-C to stop)', 'dim')}", "error")
     else:

@@ -7,7 +7,8 @@ Source: recorded, contracts/http and contracts/http_dev, http.resp.* and http.er
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from contextlib import aclosing
 from email.utils import formatdate
 from functools import partial
 from typing import Any, Final
@@ -20,7 +21,7 @@ from pyworkers.js.values import JsException
 from pyworkers.server.cycle import EXTENSION
 from pyworkers.server.encoding import CODINGS, NotAcceptable, choose_coding, encoded
 from pyworkers.server.front import WRANGLER, Front
-from pyworkers.server.ingress import Scope, Send, accept_encoding
+from pyworkers.server.ingress import Refused, Scope, Send, accept_encoding
 
 _NULL_BODY: Final = frozenset((101, 204, 304))
 # What frames the message is the server's to say.
@@ -29,7 +30,7 @@ _CHUNKED: Final = (b"transfer-encoding", b"chunked")
 _TEXT: Final = b"text/plain;charset=UTF-8"
 _UNSUPPORTED: Final = b"Unsupported Media Type"
 
-Recode = Callable[[AsyncIterator[bytes]], AsyncIterator[bytes]]
+Recode = Callable[[AsyncIterator[bytes]], AsyncGenerator[bytes, None]]
 
 
 class StreamFailed(Exception):
@@ -132,6 +133,12 @@ async def send_failure(
     await _send_stream(send, status, b"", headers, ReadableStream.of_bytes(body), _recoding(None, coding))
 
 
+async def send_refusal(send: Send, refused: Refused) -> None:
+    """Send the answer to a request that is not for a worker, as the runtime does."""
+    body = refused.reason.encode()
+    await _send_whole(send, refused.status, body, [(b"content-length", b"%d" % len(body))], body)
+
+
 async def send_bytes(send: Send, status: int, content_type: bytes, body: bytes, *extra: tuple[bytes, bytes]) -> None:
     """Send a whole answer of the server's own."""
     headers = [(b"content-length", b"%d" % len(body)), (b"content-type", content_type), *extra]
@@ -166,10 +173,16 @@ async def _send_stream(
     chunks = body.chunks()
     sent = False
     try:
-        async for chunk in chunks if recode is None else recode(chunks):
-            if chunk:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                sent = True
+        if recode is None:
+            async for chunk in chunks:
+                if chunk:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    sent = True
+        else:
+            async with aclosing(recode(chunks)) as pieces:
+                async for chunk in pieces:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    sent = True
     except Exception as error:
         # Recorded, http.resp.stream-error0: one that fails before its first byte ends as an empty body.
         if not sent and body.length is None:
@@ -214,10 +227,11 @@ def _recoding(present: bytes | None, wanted: bytes | None) -> Recode | None:
 
 async def _recoded(
     chunks: AsyncIterator[bytes], *, before: bytes | None, after: bytes | None
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     plain = chunks if before is None else decoded(chunks, before.decode())
     async for chunk in plain if after is None else encoded(plain, after):
-        yield chunk
+        if chunk:
+            yield chunk
 
 
 def _chunks_of(body: bytes) -> bytes:

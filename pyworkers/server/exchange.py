@@ -6,17 +6,22 @@ import asyncio
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
+from pyworkers.js.values import JsException
 from pyworkers.runtime.events import EVENT, Event
+from pyworkers.runtime.handlers import NO_FETCH, NOT_A_RESPONSE
 from pyworkers.runtime.limits import CpuLimitExceeded
 from pyworkers.server.access import GONE, AccessLog, Prints
 from pyworkers.server.cycle import EXTENSION
-from pyworkers.server.egress import StreamFailed, send_bytes
+from pyworkers.server.egress import StreamFailed, send_bytes, send_failure, send_refusal
 from pyworkers.server.errors import TEXT, describe_failure, error_body
-from pyworkers.server.ingress import Inbox, Scope, Send
+from pyworkers.server.front import WRANGLER, Front
+from pyworkers.server.ingress import Inbox, Refused, Scope, Send
 
 if TYPE_CHECKING:
     from pyworkers.runtime.isolate import Isolate
 
+# The runtime's own words on what a worker returned, or did not; nothing was thrown.
+_ABOUT_RESPONSE: Final = (NOT_A_RESPONSE, NO_FETCH)
 _UNAVAILABLE: Final = 503
 _LONG_S: Final = 1.0
 
@@ -24,18 +29,25 @@ _LONG_S: Final = 1.0
 class Exchange:
     """One request and its answer, as far as the log and the failures go."""
 
-    __slots__ = ("_error", "_event", "_full", "_log", "_prints", "_scope", "_send", "_started_s", "_timer", "status")
+    __slots__ = (
+        *("_error", "_event", "_front", "_full", "_is_cut", "_log", "_prints", "_scope", "_send", "_started_s"),
+        *("_timer", "status"),
+    )
 
-    def __init__(self, scope: Scope, send: Send, log: AccessLog, *, full_tracebacks: bool) -> None:
+    def __init__(
+        self, scope: Scope, send: Send, log: AccessLog, *, full_tracebacks: bool, front: Front = WRANGLER
+    ) -> None:
         self._started_s = perf_counter()
         self._scope = scope
         self._send = send
         self._log = log
         self._full = full_tracebacks
+        self._front = front
         self._prints: Prints = log.prints()
         self._event: Event | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._error = ""
+        self._is_cut = False
         self.status = 0
 
     def open(self, isolate: Isolate) -> Event:
@@ -68,18 +80,25 @@ class Exchange:
 
     async def failed(self, error: BaseException) -> None:
         """Something escaped the worker: answer 500, or cut a response that has begun."""
+        if isinstance(error, Refused):
+            self.status = error.status
+            await send_refusal(self._send, error)
+            return
         if isinstance(error, StreamFailed):
             self._error = describe_failure(error.cause, full=self._full)
             self._cut()
             return
         self._error = describe_failure(error, full=self._full)
         if isinstance(error, CpuLimitExceeded) or isinstance(error.__cause__, CpuLimitExceeded):
-            self.status, kind, body = _UNAVAILABLE, TEXT, f"error code: 1102\n{error}\n".encode()
-        else:
-            accept = next((value for name, value in self._scope["headers"] if name == b"accept"), b"")
-            self.status = 500
-            kind, body = error_body(error, accept, full=self._full)
-        await send_bytes(self._send, self.status, kind, body)
+            self.status = _UNAVAILABLE
+            await send_bytes(self._send, _UNAVAILABLE, TEXT, f"error code: 1102\n{error}\n".encode())
+            return
+        # wrangler has a page for what a worker throws; what is wrong with its response, the runtime says in text.
+        is_page = self._front.is_wrangler and not self.status and not _is_about_response(error)
+        self.status = 500
+        accept = next((value for name, value in self._scope["headers"] if name == b"accept"), b"") if is_page else b""
+        kind, body = error_body(error, accept, full=self._full)
+        await send_failure(self._send, self._scope, 500, kind, body, is_page=is_page)
 
     def finish(self) -> None:
         """Write the access line."""
@@ -93,9 +112,11 @@ class Exchange:
             bindings=self._event.bindings if self._event is not None else {},
             prints=self._prints,
             error=self._error,
+            is_cut=self._is_cut,
         )
 
     def _cut(self) -> None:
+        self._is_cut = True
         cycle = (self._scope.get("extensions") or {}).get(EXTENSION)
         if cycle is not None:
             cycle.cut()
@@ -104,3 +125,7 @@ class Exchange:
         query = self._scope["query_string"]
         path = self._scope["raw_path"]
         return (path + b"?" + query if query else path).decode("latin-1")
+
+
+def _is_about_response(error: BaseException) -> bool:
+    return isinstance(error, JsException) and error.message in _ABOUT_RESPONSE

@@ -1,6 +1,6 @@
 """From an ASGI request to the worker's `Request`: what is not touched is not computed.
 
-Source: recorded, contracts/http_dev, http_dev.req.*
+Source: recorded, contracts/http and contracts/http_dev, http.req.* and http_dev.req.*
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pyworkers.js.streams.readable import ReadableStream
 from pyworkers.js.url import parse_url
 from pyworkers.js.values import JsException
 from pyworkers.server.cf import incoming_cf
+from pyworkers.server.front import WRANGLER, Front
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -26,9 +27,24 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 SMALL_BODY_BYTES: Final = 64 * 1024
 _MAX_BUFFER_BYTES: Final = 256 * 1024
 _BODYLESS: Final = frozenset(("GET", "HEAD"))
-_HOP_BY_HOP: Final = frozenset((b"connection", b"keep-alive", b"te", b"trailer", b"accept-encoding"))
+_REPLACED: Final = frozenset((b"accept-encoding",))
+_HOP_BY_HOP: Final = _REPLACED | {b"connection", b"keep-alive", b"te", b"trailer"}
 _ACCEPT_ENCODING: Final = (b"accept-encoding", b"br, gzip")
 _NO_LENGTH: Final = (b"content-length", b"0")
+
+
+class Refused(Exception):
+    """The request cannot be a worker's.
+
+    Args:
+        status: of the answer.
+        reason: its reason phrase, and its whole body.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
 
 
 class Inbox:
@@ -119,33 +135,38 @@ class Inbox:
             self._bytes += len(chunk)
 
 
-async def make_request(scope: Scope, inbox: Inbox) -> Request:
-    """Return the worker's request. A small body that has arrived stays bytes, any other is a stream."""
-    method = scope["method"]
-    length, is_chunked, waits = _framing(scope["headers"])
+async def make_request(scope: Scope, inbox: Inbox, front: Front = WRANGLER) -> Request:
+    """Return the worker's request. A small body that has arrived stays bytes, any other is a stream.
+
+    Raises:
+        Refused: it names no host.
+    """
+    length, is_chunked, waits, has_host = _framing(scope["headers"])
+    if not has_host:
+        raise Refused(400, "Bad Request")
     body: bytes | ReadableStream | None = None
     if length is None and not is_chunked:
         inbox.set_complete()
-        body = None if method in _BODYLESS else b""
+        body = b"" if front.is_wrangler and scope["method"] not in _BODYLESS else None
     elif length == 0:
-        body = None if method in _BODYLESS else b""
+        body = b""
     else:
         # A client that waits for "100 Continue" gets it when the worker reads.
         if length is not None and length <= SMALL_BODY_BYTES and not waits:
             body = await inbox.read_small()
         if body is None:
             body = ReadableStream.of_async_iterator(inbox.body(), length=length)
-    return lazy_request(scope, body)
+    return lazy_request(scope, body, front)
 
 
-def lazy_request(scope: Scope, body: bytes | ReadableStream | None) -> Request:
+def lazy_request(scope: Scope, body: bytes | ReadableStream | None, front: Front = WRANGLER) -> Request:
     """Return a request whose URL, headers and ``cf`` are computed when they are asked for."""
     return Request(
         method=scope["method"],
         url=partial(request_url, scope),
-        headers=partial(request_headers, scope),
+        headers=partial(request_headers, scope, front),
         body=body,
-        cf=partial(incoming_cf, scope["http_version"]),
+        cf=partial(_cf, scope, front),
     )
 
 
@@ -163,17 +184,19 @@ def request_url(scope: Scope) -> str:
     return f"{scheme}://localhost{path.decode('latin-1')}" if parsed is None else parsed.href
 
 
-def request_headers(scope: Scope) -> RawHeaders:
-    """Return the headers that a worker sees: hop-by-hop ones removed, those that Cloudflare's edge sets added."""
+def request_headers(scope: Scope, front: Front = WRANGLER) -> RawHeaders:
+    """Return the headers that a worker sees: without what the front removes, with what Cloudflare's edge sets."""
     received: RawHeaders = scope["headers"]
-    headers = [pair for pair in received if pair[0] not in _HOP_BY_HOP]
+    removed = _HOP_BY_HOP if front.is_wrangler else _REPLACED
+    headers = [pair for pair in received if pair[0] not in removed]
     names = {name for name, _ in headers}
     headers.append(_ACCEPT_ENCODING)
     if b"cf-connecting-ip" not in names:
         client = scope.get("client")
         headers.append((b"cf-connecting-ip", client[0].encode() if client else b"127.0.0.1"))
     if (
-        scope["type"] == "http"
+        front.is_wrangler
+        and scope["type"] == "http"
         and scope["method"] not in _BODYLESS
         and b"content-length" not in names
         and b"transfer-encoding" not in names
@@ -182,10 +205,21 @@ def request_headers(scope: Scope) -> RawHeaders:
     return headers
 
 
-def _framing(headers: RawHeaders) -> tuple[int | None, bool, bool]:
-    """Return Content-Length, whether the body is chunked, and whether the client waits for "100 Continue"."""
+def accept_encoding(headers: RawHeaders) -> bytes | None:
+    """Return the client's Accept-Encoding, several joined, or None."""
+    values = [value for name, value in headers if name == b"accept-encoding"]
+    return b", ".join(values) if values else None
+
+
+def _cf(scope: Scope, front: Front) -> Any:
+    accepted = (accept_encoding(scope["headers"]) or b"").decode("latin-1")
+    return incoming_cf(scope["http_version"], accepted, front.cf)
+
+
+def _framing(headers: RawHeaders) -> tuple[int | None, bool, bool, bool]:
+    """Return Content-Length, whether the body is chunked, "100 Continue" is waited for, and a Host is named."""
     length: int | None = None
-    is_chunked = waits = False
+    is_chunked = waits = has_host = False
     for name, value in headers:
         if name == b"content-length":
             length = int(value)
@@ -193,4 +227,6 @@ def _framing(headers: RawHeaders) -> tuple[int | None, bool, bool]:
             is_chunked = True
         elif name == b"expect":
             waits = True
-    return length, is_chunked, waits
+        elif name == b"host":
+            has_host = bool(value)
+    return length, is_chunked, waits, has_host

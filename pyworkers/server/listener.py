@@ -15,7 +15,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from pyworkers.errors import UsageError
-from pyworkers.server.protocol import HttpProtocol
+from pyworkers.server.protocol import HttpProtocol, OnRefused
 
 PORTS_TRIED: Final = 100
 _BACKLOG: Final = 2048
@@ -96,9 +96,10 @@ class Listener:
     Args:
         app: the ASGI application.
         sockets: as `bind` returns them; closed with the listener.
+        refused: told of requests that the application never sees.
     """
 
-    def __init__(self, app: App, sockets: Sequence[socket.socket]) -> None:
+    def __init__(self, app: App, sockets: Sequence[socket.socket], *, refused: OnRefused = lambda *_: None) -> None:
         self._config = Config(
             app,
             loop="none",
@@ -115,6 +116,7 @@ class Listener:
             ws_max_size=32 * 1024 * 1024,
         )
         self._sockets = sockets
+        self._refused = refused
         self._state = ServerState()
         self._servers: list[asyncio.Server] = []
 
@@ -126,7 +128,7 @@ class Listener:
             self._servers.append(await loop.create_server(self._protocol, sock=listener, backlog=_BACKLOG))
 
     def _protocol(self) -> asyncio.Protocol:
-        return HttpProtocol(self._config, self._state, {})
+        return HttpProtocol(self._config, self._state, {}, on_refused=self._refused)
 
     async def stop(self, grace_s: float) -> None:
         """Take no more connections, let open requests end within ``grace_s`` seconds, and cancel those left."""

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote_from_bytes
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from pyworkers.js.request import METHODS
 from pyworkers.server.cycle import EXTENSION, Cycle
+from pyworkers.server.wire import reason_of
+
+# Method and target, as far as they are known, the status, and why.
+OnRefused: TypeAlias = Callable[[str, str, int, str], None]
 
 MAX_HEADER_BYTES: Final = 128 * 1024
 _METHOD: Final = re.compile(rb"([A-Za-z]+) ")
+_REQUEST_LINE: Final = re.compile(rb"([!-~]{1,20}) ([!-\xff]+)")
+_TOO_LARGE: Final = "Request headers too large."
+_FAILED: Final = b"Internal Server Error"
 _COMMON: Final = frozenset((b"GET ", b"POST"))
 _SAFE: Final = "".join(map(chr, range(0x20, 0x7F)))
 _LINGER_S: Final = 2.0
@@ -22,54 +31,70 @@ _LINGER_BYTES: Final = 64 * 1024 * 1024
 class HttpProtocol(HttpToolsProtocol):
     """HTTP/1.1 on one connection.
 
-    A request whose headers exceed 128 KB is answered 431 before they are kept in memory; a method that does not exist
-    gets 501; a path may hold raw bytes beyond ASCII.
+    A request whose headers exceed 128 KB is answered 431 however they arrive; a method that does not exist gets 501; a
+    path may hold raw bytes beyond ASCII.
 
-    Source: recorded, contracts/http, http.req.methods and http.req.get;
+    Args:
+        on_refused: told of each request that the application does not see.
+
+    Source: recorded, contracts/http, http.req.methods and http.req.get; capnproto, kj/compat/http.c++;
     developers.cloudflare.com/workers/platform/limits (checked 2026-11-23)
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, on_refused: OnRefused = lambda *_: None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._on_refused = on_refused
         self._in_headers = True
-        self._header_bytes = 0
+        self._header_bytes = 0  # of headers that have not all come, from earlier reads
+        self._read = b""
         self._refused_bytes: int | None = None
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
-        if not self._in_headers:
-            super().data_received(data)
-            return
         if self._refused_bytes is not None:
             self._discard(data)
             return
+        self._read = data
+        if not self._in_headers:
+            self._feed(data)
+            return
         if not self._header_bytes:
             if data[:4] not in _COMMON and (method := _METHOD.match(data)) and not _is_method(method[1]):
-                self._refuse(501, b"Not Implemented", b"ERROR: Unrecognized request method.")
+                self._refuse_method(method[1])
                 return
             if not data.isascii():
-                data = _quote_target(data)
-        super().data_received(data)
-        if self._in_headers and self.parser is not None:
+                data = self._read = _quote_target(data)
+        self._feed(data)
+        if self._in_headers and self._read is data:
             self._header_bytes += len(data)
-            if self._header_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
-                self._refuse(431, b"Request Header Fields Too Large", b"ERROR: Request headers too large.")
+            if self._header_bytes > MAX_HEADER_BYTES:
+                self._refuse(431, _TOO_LARGE)
 
     def on_headers_complete(self) -> None:
         """Start the request."""
+        if self._header_bytes + len(self._read) > MAX_HEADER_BYTES and self._size_of_headers() > MAX_HEADER_BYTES:
+            self._refuse(431, _TOO_LARGE)
+            raise httptools.HttpParserError(_TOO_LARGE)
         self._in_headers = False
         self._header_bytes = 0
         previous = self.cycle
         super().on_headers_complete()
         cycle: Any = self.cycle
         if cycle is not previous:
-            # uvicorn names its class itself; ours adds a method and no state. The request's task has not run yet.
+            # uvicorn names its class itself; ours adds methods and no state. The request's task has not run yet.
             cycle.__class__ = Cycle
             self.scope["extensions"] = {EXTENSION: cycle}
 
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body; a client whose body has come needs no word that it may send it."""
+        if self.cycle is not None:
+            self.cycle.waiting_for_100_continue = False
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
-        """Note that headers follow."""
+        """Note that headers follow, of which this read may hold some."""
         self._in_headers = True
+        self._read = b""
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
@@ -83,15 +108,55 @@ class HttpProtocol(HttpToolsProtocol):
     def _should_upgrade_to_ws(self) -> bool:
         return True
 
-    def _refuse(self, status: int, reason: bytes, text: bytes) -> None:
+    def _feed(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.handle_websocket_upgrade()
+        except httptools.HttpParserError:
+            self._refuse_invalid(data)
+
+    def _refuse_invalid(self, data: bytes) -> None:
+        """Answer what is no HTTP; nothing is added to a response that has begun."""
+        if self._refused_bytes is not None:
+            return
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.close()
+        elif not self._in_headers or _METHOD.match(data):
+            self._refuse(400, "The headers sent by your client are not valid.")
+        else:
+            self._refuse_method(b"")
+
+    def _refuse_method(self, method: bytes) -> None:
+        if method == b"CONNECT":
+            self._refuse(500, "CONNECT is not for workers", answer=_FAILED)
+        else:
+            self._refuse(501, "Unrecognized request method.")
+
+    def _refuse(self, status: int, why: str, *, answer: bytes = b"") -> None:
         """Answer, and go on reading for a moment: closing at once would reset the connection and lose the answer."""
-        self.transport.write(
-            b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %d\r\nContent-Type: text/plain\r\n\r\n%s"
-            % (status, reason, len(text), text)
-        )
         self._refused_bytes = 0
+        text = b"ERROR: " + why.encode()
+        kind = b"Content-Type: text/plain\r\n" if not answer else b""
+        self.transport.write(
+            b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %d\r\n%s\r\n%s"
+            % (status, reason_of(status), len(answer or text), kind, answer or text)
+        )
         self.transport.write_eof()
         self.loop.call_later(_LINGER_S, self.transport.close)
+        method, target = self._request_line()
+        self._on_refused(method.decode("latin-1"), target.decode("latin-1"), status, why)
+
+    def _request_line(self) -> tuple[bytes, bytes]:
+        """Return method and target as far as they are known: of what was parsed, else of what was read."""
+        if self._header_bytes:
+            return self.parser.get_method(), self.url
+        line = _REQUEST_LINE.match(self._read)
+        return (line[1], line[2]) if line else (b"", b"")
+
+    def _size_of_headers(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _discard(self, data: bytes) -> None:
         assert self._refused_bytes is not None
@@ -112,9 +177,9 @@ _known_methods: dict[bytes, bool] = {}
 
 
 def _is_method(method: bytes) -> bool:
-    """Ask the parser; it knows what HTTP registers, in capitals."""
+    """Tell whether the runtime knows a method, and the parser takes it; both want capitals."""
     if method not in _known_methods:
-        if len(_known_methods) > 1000:
+        if method.decode() not in METHODS or len(_known_methods) > 1000:
             return False
         try:
             httptools.HttpRequestParser(None).feed_data(method + b" / HTTP/1.1\r\n\r\n")

@@ -6,15 +6,16 @@ Any other response to an upgrade is sent as it is.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.values import JsException
 from pyworkers.js.websocket_link import Close, HostSocket
-from pyworkers.server.access import AccessLog
 from pyworkers.server.egress import send_response
 from pyworkers.server.exchange import Exchange
+from pyworkers.server.front import Front
 from pyworkers.server.ingress import Message, Receive, Scope, Send, lazy_request
 
 if TYPE_CHECKING:
@@ -32,16 +33,21 @@ _HANDSHAKE: Final = frozenset(
 
 
 async def serve_websocket(
-    scope: Scope, receive: Receive, send: Send, runtime: Runtime, log: AccessLog, *, full_tracebacks: bool
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    runtime: Runtime,
+    make_exchange: Callable[[Scope, Send], Exchange],
+    front: Front,
 ) -> None:
     """Serve one upgrade request, and the connection that comes of it."""
     await receive()  # "websocket.connect"
     scope = {**scope, "method": "GET"}
-    exchange = Exchange(scope, _as_http(send), log, full_tracebacks=full_tracebacks)
+    exchange = make_exchange(scope, _as_http(send))
     socket: HostSocket | None = None
     try:
         isolate = runtime.primary
-        request: Request = lazy_request(scope, None)
+        request: Request = lazy_request(scope, None, front)
         response = await isolate.fetch(request, event=exchange.open(isolate))
         exchange.status = response.status
         if response.status == _SWITCHING:
@@ -49,7 +55,7 @@ async def serve_websocket(
             headers = [pair for pair in response.header_list() if pair[0] not in _HANDSHAKE]
             await send({"type": "websocket.accept", "headers": headers})
         else:
-            rest = send_response(response, scope, _as_http(send), on_stream=exchange.on_stream)
+            rest = send_response(response, scope, _as_http(send), on_stream=exchange.on_stream, front=front)
             if rest is not None:
                 await rest
     except asyncio.CancelledError:

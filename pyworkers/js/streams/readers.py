@@ -242,12 +242,16 @@ class Chunks(AsyncIterator[bytes]):
             self._stream.reader = None
             self._stream = None
 
-    async def aclose(self) -> None:
-        """Cancel what was not read, and unlock the stream."""
+    async def aclose(self, reason: BaseException | None = None) -> None:
+        """Cancel what was not read, and unlock the stream.
+
+        Args:
+            reason: what the producer is told, and what a write into the other end of a transform raises.
+        """
         if self._stream is not None:
             self.release()
             if self._source.state is READABLE:
-                await self._source.cancel(None)
+                await self._source.cancel(reason)
 
 
 def _stream_argument(cls: type[JsProxy], args: tuple[Any, ...]) -> ReadableStream:

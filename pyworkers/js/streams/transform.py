@@ -201,8 +201,10 @@ class _Transformer:
     async def write(self, chunk: Any) -> None:
         """Transform a chunk once the readable side has room."""
         await self.source.wait_for_room()
-        if self.source.error is not None:
-            raise self.source.error
+        # The readable side may have failed meanwhile, or been cancelled, which breaks this one.
+        for broken in (self.source.error, self.sink.error):
+            if broken is not None:
+                raise broken
         try:
             if self.transform is None:
                 self.controller.enqueue(chunk)

@@ -6,18 +6,22 @@ import asyncio
 import contextlib
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import uvloop
 
 from pyworkers.clock import ManualClock
+from pyworkers.config import load_project
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.runtime.events import Event
 from pyworkers.runtime.metrics import Metrics
+from pyworkers.runtime.runtime import Runtime
+from pyworkers.runtime.stores import Stores
 from pyworkers.server.access import AccessLog, Capture
 from pyworkers.server.app import App
 from pyworkers.server.control import Control
@@ -68,17 +72,15 @@ class Watched(io.StringIO):
 
 
 @dataclass
-class Served:
+class Server:
     """A running server.
 
     Attributes:
-        lines: what it has written.
+        stream: what it has written.
     """
 
     port: int
-    isolate: FakeIsolate
     stream: Watched
-    metrics: Metrics = field(default_factory=Metrics)
 
     @property
     def text(self) -> str:
@@ -86,7 +88,11 @@ class Served:
 
     async def written(self, text: str) -> None:
         """Wait until a text has been written."""
-        while text not in self.text:
+        await self.written_after(0, text)
+
+    async def written_after(self, position: int, text: str) -> None:
+        """Wait until a text has been written behind a position."""
+        while text not in self.text[position:]:
             self.stream.changed.clear()
             await asyncio.wait_for(self.stream.changed.wait(), 5)
 
@@ -114,6 +120,21 @@ class Served:
         return parse(await self.raw("\r\n".join(lines).encode() + b"\r\n\r\n" + body))
 
 
+@dataclass
+class Served(Server):
+    """A server that has a function in the worker's place."""
+
+    isolate: FakeIsolate
+    metrics: Metrics = field(default_factory=Metrics)
+
+
+@dataclass
+class ServedWorker(Server):
+    """A server of a real worker."""
+
+    runtime: Runtime
+
+
 async def leave(writer: asyncio.StreamWriter) -> None:
     """Close a client's connection."""
     writer.close()
@@ -137,7 +158,7 @@ async def serving(handler: Handler, *, hosts: tuple[str, ...] = (), level: str =
     stream = Watched()
     output = Output(stream, level=level, style=Style(enabled=False))
     log = AccessLog(output, several=False)
-    served = Served(port, isolate, stream)
+    served = Served(port, stream, isolate)
     runtime: Any = SimpleNamespace(
         project=SimpleNamespace(primary=isolate),
         primary=isolate,
@@ -147,13 +168,38 @@ async def serving(handler: Handler, *, hosts: tuple[str, ...] = (), level: str =
         load_errors={},
     )
     with Capture(output, log):
-        listener = Listener(App(runtime, log, Control(runtime, log, hosts=hosts)), sockets)
+        listener = Listener(App(runtime, log, Control(runtime, log, hosts=hosts)), sockets, refused=log.refused)
         await listener.start()
         try:
             yield served
         finally:
             await listener.stop(0.2)
             output.close()
+
+
+@asynccontextmanager
+async def serving_worker(folder: Path, source: str, *, level: str = "log") -> AsyncIterator[ServedWorker]:
+    """Serve a worker's real code, written into a folder."""
+    (folder / "wrangler.toml").write_text(
+        'name = "main"\nmain = "entry.py"\ncompatibility_date = "2026-04-01"\n'
+        'compatibility_flags = ["python_workers"]\n'
+    )
+    (folder / "entry.py").write_text(source)
+    sockets, port = bind("127.0.0.1", 0)
+    stream = Watched()
+    output = Output(stream, level=level, style=Style(enabled=False))
+    log = AccessLog(output, several=False)
+    project = load_project(folder, environ={})
+    async with AsyncExitStack() as stack:
+        capture = stack.enter_context(Capture(output, log))
+        clock = ManualClock()
+        runtime = Runtime(project, Stores(None, project, clock), clock=clock, console=capture.console)
+        await stack.enter_async_context(runtime)
+        listener = Listener(App(runtime, log, Control(runtime, log)), sockets, refused=log.refused)
+        await listener.start()
+        stack.push_async_callback(listener.stop, 0.2)
+        yield ServedWorker(port, stream, runtime)
+    output.close()
 
 
 def run(main: Awaitable[None]) -> None:

@@ -7,7 +7,7 @@ import gzip
 import re
 
 import pytest
-from serving import leave, run, serving
+from serving import leave, parse, run, serving
 
 from pyworkers.js.headers import Headers
 from pyworkers.js.request import Request
@@ -28,6 +28,15 @@ def answer(**fields: object) -> Response:
     return Response.js_new(body, JsObject(fields))
 
 
+def dechunk(body: bytes) -> bytes:
+    """Join the chunks of a chunked body."""
+    whole = b""
+    while not body.startswith(b"0\r\n"):
+        size, _, rest = body.partition(b"\r\n")
+        whole, body = whole + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
+    return whole
+
+
 async def describe(request: Request) -> Response:
     """What the worker sees of its request."""
     lines = [request.method, request.url, *(f"{name}: {value}" for name, value in request.headers)]
@@ -41,7 +50,7 @@ def test_a_text_answer_has_its_length_and_type() -> None:
         async with serving(hello) as served:
             status, headers, body = await served.request("GET", "/x?y=1")
         assert (status, body) == (200, b"hello")
-        assert headers == {"content-length": "5", "content-type": TEXT, "connection": "close"}
+        assert headers == {"content-length": "5", "content-type": TEXT}
 
     run(main())
 
@@ -49,7 +58,7 @@ def test_a_text_answer_has_its_length_and_type() -> None:
 def test_head_has_the_headers_and_no_body() -> None:
     async def main() -> None:
         async with serving(hello) as served:
-            assert await served.request("HEAD", "/") == (200, {"content-type": TEXT, "connection": "close"}, b"")
+            assert await served.request("HEAD", "/") == (200, {"content-type": TEXT}, b"")
 
     run(main())
 
@@ -73,7 +82,7 @@ def test_a_null_body_status_has_no_length(status: int) -> None:
 
     async def main() -> None:
         async with serving(handler) as served:
-            assert await served.request("GET", "/") == (status, {"connection": "close"}, b"")
+            assert await served.request("GET", "/") == (status, {}, b"")
 
     run(main())
 
@@ -88,9 +97,9 @@ def test_set_cookie_headers_stay_apart() -> None:
     async def main() -> None:
         async with serving(handler) as served:
             reply = await served.raw(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-        assert [line for line in reply.split(b"\r\n") if line.startswith(b"set-cookie")] == [
-            b"set-cookie: a=1",
-            b"set-cookie: b=2",
+        assert [line for line in reply.split(b"\r\n") if line.startswith(b"Set-Cookie")] == [
+            b"Set-Cookie: a=1",
+            b"Set-Cookie: b=2",
         ]
 
     run(main())
@@ -159,6 +168,7 @@ def test_a_stream_that_fails_later_cuts_the_connection() -> None:
         async with serving(handler) as served:
             _, _, body = await served.request("GET", "/")
         assert body == b"2\r\nab\r\n"
+        assert served.text.startswith("GET / 200 cut off (")
         assert served.text.splitlines()[-1] == "    ValueError: stream boom"
         assert "ASGI" not in served.text
 
@@ -189,8 +199,9 @@ def test_an_exception_is_a_500_with_the_traceback() -> None:
             status, headers, body = await served.request("GET", "/")
             page = await served.request("GET", "/", "Accept: text/html,*/*")
         assert (status, headers["content-type"]) == (500, TEXT)
-        assert body.startswith(b"Traceback (most recent call last):\n")
-        assert body.endswith(b"ValueError: worker boom <b>&\n")
+        text = dechunk(body)
+        assert text.startswith(b"Traceback (most recent call last):\n")
+        assert text.endswith(b"ValueError: worker boom <b>&\n")
         assert page[1]["content-type"] == "text/html;charset=utf-8"
         assert b"<title>An error has occurred</title>" in page[2]
         assert b"<h1>ValueError: worker boom &lt;b&gt;&amp;</h1>" in page[2]
@@ -306,6 +317,17 @@ def test_an_answer_may_come_before_the_body_was_read() -> None:
     run(main())
 
 
+def test_expect_continue_needs_no_answer_where_the_body_has_come() -> None:
+    async def main() -> None:
+        async with serving(describe) as served:
+            reader, writer = await served.connect()
+            writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nok")
+            assert b" 200 OK" in await reader.readline()
+            await leave(writer)
+
+    run(main())
+
+
 def test_expect_continue_is_answered_when_the_worker_reads() -> None:
     async def main() -> None:
         async with serving(describe) as served:
@@ -350,7 +372,7 @@ def test_a_worker_that_says_gzip_is_compressed_for() -> None:
     run(main())
 
 
-@pytest.mark.parametrize("method", ["FOO", "get", "CONNECT"])
+@pytest.mark.parametrize("method", ["FOO", "get", "LINK"])
 def test_a_method_that_does_not_exist_is_501(method: str) -> None:
     async def main() -> None:
         async with serving(hello) as served:
@@ -361,21 +383,104 @@ def test_a_method_that_does_not_exist_is_501(method: str) -> None:
     run(main())
 
 
-def test_a_10_mb_header_is_431_and_the_server_lives_on() -> None:
+def test_connect_is_not_for_workers() -> None:
     async def main() -> None:
         async with serving(hello) as served:
-            reply = await served.raw(b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 10_000_000)
-            assert reply.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+            answer = await served.request("CONNECT", "/")
+        assert answer == (500, {"connection": "close", "content-length": "21"}, b"Internal Server Error")
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "text"),
+    [
+        (b"\x16\x03\x01\x02\r\n\r\n", 501, "Unrecognized request method."),
+        (b"FOO / HTTP/1.1\r\n\r\n", 501, "Unrecognized request method."),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nNo colon\r\n\r\n", 400, "The headers sent by your client are not valid."),
+        (
+            b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n",
+            400,
+            "The headers sent by your client are not valid.",
+        ),
+    ],
+)
+def test_bytes_that_are_no_http_are_refused_with_a_line_in_the_log(data: bytes, status: int, text: str) -> None:
+    async def main() -> None:
+        async with serving(hello) as served:
+            answer = parse(await served.raw(data))
+            assert (answer[0], answer[2].decode()) == (status, f"ERROR: {text}")
+            await served.written(f" {status} refused: {text}\n")
+            assert served.text.count("\n") == 1
             assert (await served.request("GET", "/"))[2] == b"hello"
 
     run(main())
 
 
-def test_bytes_that_are_no_http_are_400() -> None:
+def test_a_request_without_a_host_is_400() -> None:
     async def main() -> None:
         async with serving(hello) as served:
-            assert (await served.raw(b"\x16\x03\x01\x02\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
+            answer = parse(await served.raw(b"GET /x HTTP/1.1\r\nConnection: close\r\n\r\n"))
+        assert answer == (400, {"content-length": "11"}, b"Bad Request")
+        assert served.text.startswith("GET /x 400 (")
+
+    run(main())
+
+
+@pytest.mark.parametrize("size", [131_073, 200_000, 10_000_000])
+@pytest.mark.parametrize("end", [b"\r\n\r\n", b""])
+def test_headers_beyond_128_kb_are_431_however_they_arrive(size: int, end: bytes) -> None:
+    async def main() -> None:
+        async with serving(hello) as served:
+            reply = await served.raw(b"GET /big HTTP/1.1\r\nHost: h\r\nX: " + b"a" * size + end)
+            assert parse(reply) == (
+                431,
+                {"connection": "close", "content-length": "33", "content-type": "text/plain"},
+                b"ERROR: Request headers too large.",
+            )
+            await served.written("GET /big 431 refused: Request headers too large.\n")
             assert (await served.request("GET", "/"))[2] == b"hello"
+
+    run(main())
+
+
+def test_a_path_beyond_128_kb_is_431() -> None:
+    async def main() -> None:
+        async with serving(hello) as served:
+            reply = await served.raw(b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert parse(reply)[0] == 431
+            await served.written("aaa... 431 refused: Request headers too large.\n")
+
+    run(main())
+
+
+def test_headers_of_128_kb_are_taken_in_one_read_and_in_many() -> None:
+    async def main() -> None:
+        async with serving(hello) as served:
+            head = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: " + b"a" * 130_000 + b"\r\n\r\n"
+            assert parse(await served.raw(head))[2] == b"hello"
+            reader, writer = await served.connect()
+            for start in range(0, len(head), 10_000):
+                writer.write(head[start : start + 10_000])
+                await writer.drain()
+            assert (await reader.read()).endswith(b"hello")
+            await leave(writer)
+
+    run(main())
+
+
+def test_a_large_body_and_the_next_request_in_one_read_are_no_large_header() -> None:
+    async def main() -> None:
+        async with serving(describe) as served:
+            post = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000
+            reader, writer = await served.connect()
+            writer.write(post + b"GET /next HTTP/1.1\r\nHost: h\r\n")
+            assert b" 200 OK" in await reader.readline()
+            writer.write(b"Connection: close\r\n\r\n")
+            assert b"GET\nhttp://h/next" in await reader.read()
+            await leave(writer)
+
+    run(main())
 
     run(main())
 
@@ -518,6 +623,6 @@ def test_stopping_cuts_the_streams_that_are_open_without_a_word_of_the_servers_o
             await reader.readuntil(b"\r\nab\r\n")
         assert await reader.read() == b""
         await leave(writer)
-        assert re.fullmatch(r"GET / 200 \(\d+(\.\d)? ms\)\n", served.text)
+        assert re.fullmatch(r"GET / 200 cut off \(\d+(\.\d)? ms\)\n", served.text)
 
     run(main())

@@ -23,7 +23,8 @@ from pyworkers.js.request import Request
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.stores import Stores
 
-ROUNDS = 6
+ROUNDS = 5
+TOKENS = 96
 PROMPT = "Write a short story about a lighthouse keeper and the sea."
 
 
@@ -73,7 +74,7 @@ class Recording:
 
 
 async def _through(runtime: Runtime) -> tuple[float, float]:
-    body = json.dumps({"messages": [{"role": "user", "content": PROMPT}], "temperature": 0}).encode()
+    body = json.dumps({"messages": [{"role": "user", "content": PROMPT}], "temperature": 0, "maxTokens": TOKENS}).encode()
     headers = [(b"content-type", b"application/json")]
     request = Request(method="POST", url="http://localhost/stream/chat", headers=lambda: headers, body=body)
     started = time.perf_counter()

@@ -40,7 +40,7 @@ class Database:
         """
         from pyworkers.bindings.d1 import D1Sender
 
-        results, _ = await D1Sender(stores.engine("d1", self.name)).send([(sql, ()) for sql in statements])
+        results, _ = await D1Sender(stores.engine("d1", self.name)).send([(sql, None) for sql in statements])
         return results
 
 

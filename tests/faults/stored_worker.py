@@ -44,9 +44,8 @@ async def put_d1(env, key, body):
     statements = [
         env.DB.prepare("INSERT OR REPLACE INTO items VALUES (?, ?)").bind(key, body),
         env.DB.prepare("DELETE FROM parts WHERE key = ?").bind(key),
+        *(env.DB.prepare("INSERT INTO parts VALUES (?, ?, ?)").bind(key, part, mark) for part in range(ROWS)),
     ]
-    for part in range(ROWS):
-        statements.append(env.DB.prepare("INSERT INTO parts VALUES (?, ?, ?)").bind(key, part, mark))
     await env.DB.batch(statements)
     return "stored"
 

@@ -36,7 +36,8 @@ def test_acknowledged_writes_survive_sigkill(binding: str, tmp_path: Path) -> No
     load = WriteLoad(binding, random, SIZES[binding])
     kills = 0
     try:
-        for kills in range(1, KILLS + 1):
+        while kills < KILLS:
+            kills += 1
             with Victim(folder) as server:
                 if binding == "d1":
                     server.ask("POST", "/d1/tables")

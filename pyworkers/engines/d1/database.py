@@ -105,17 +105,21 @@ class Database:
         self._deadline = 0.0 if self._is_interrupted else time.monotonic() + self._max_query_s
         is_reading = all(_is_reading(statement.sql) for statement in statements)
         size_before = self._size_bytes
+        results: list[D1Result] = []
         try:
             connection.own(self._own["read" if is_reading else "write"], is_kept=True)
             self._changes = connection.total_changes()
             self._ended_s = time.perf_counter()
-            results = [self._execute(connection, statement) for statement in statements]
+            results.extend(self._execute(connection, statement) for statement in statements)
             if not is_reading:
                 self._note_size(connection, results)
             bookmark = self._count_call(connection, is_reading=is_reading)
             connection.own(self._own["commit"], is_kept=True)
         except SqlError as error:
-            raise self._explained(error) from error
+            explained = self._explained(error)
+            if isinstance(explained, SqlError):
+                explained.statement = len(results)
+            raise explained from error
         finally:
             self._authorizer.is_trusted = True
             if connection.in_transaction:

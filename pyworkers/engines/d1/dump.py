@@ -12,10 +12,11 @@ from typing import Final
 
 import apsw
 
-from pyworkers.engines.d1.authorizer import RESERVED_PREFIX
 from pyworkers.engines.sqlite import open_database, sqlite_errors
 from pyworkers.errors import EngineError
 
+# The platform's own tables, which no other database needs.
+_OWN_TABLES: Final = ("_cf_", "sqlite_")
 _HEAD: Final = "PRAGMA defer_foreign_keys=TRUE;"
 _TABLES: Final = (
     "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql NOT NULL"
@@ -55,7 +56,7 @@ def dump_sql(
             database.execute("BEGIN")
             for name, sql in database.execute(_TABLES).fetchall():
                 if not tables or name in tables:
-                    yield from _table(database, name, sql, with_schema=with_schema, with_data=with_data)
+                    yield from _table(database, str(name), str(sql), with_schema=with_schema, with_data=with_data)
             if with_schema:
                 for name, sql in database.execute(_REST):
                     if not tables or name in tables:
@@ -89,7 +90,7 @@ def _table(database: apsw.Connection, name: str, sql: str, *, with_schema: bool,
         raise CannotDump(
             "D1 Export error: cannot export databases with Virtual Tables (fts5)", hint="name the others with --table"
         )
-    elif name.startswith((RESERVED_PREFIX, "sqlite_")):
+    elif name.startswith(_OWN_TABLES):
         return
     else:
         is_quoted = sql.startswith(("CREATE TABLE '", 'CREATE TABLE "'))

@@ -104,9 +104,9 @@ def _invoker(context: contextvars.Context) -> Callable[[Handler, Any], Any]:
 def _read_handlers(value: Any, method: str, position: int, kind: str, names: tuple[str, ...]) -> dict[str, Handler]:
     if isinstance(value, JsDoubleProxy):
         value = value.unwrap()
-    if value is jsnull or value is None:
+    if value is jsnull:
         return {}
-    if not is_object(value):
+    if value is MISSING or not is_object(value):
         raise argument_error("HTMLRewriter", method, position, kind)
     handlers = {name: handler for name in names if (handler := member(value, name)) is not None}
     for name, handler in handlers.items():

@@ -64,6 +64,7 @@ class ElementState:
     Attributes:
         mutations: of the start tag.
         is_emptied: the content is dropped.
+        is_opened: something goes into the element, whose tag is not written as self-closing then.
         version: counts changes of the attributes.
     """
 
@@ -74,6 +75,7 @@ class ElementState:
         self.mutations = Mutations()
         self.end = EndState()
         self.is_emptied = False
+        self.is_opened = False
         self.version = 0
         self._attributes: list[Attribute] | None = None
         self._name: bytes | None = None
@@ -86,7 +88,7 @@ class ElementState:
     @property
     def name(self) -> str:
         """The tag name."""
-        return self.tag.name if self._name is None else self.charset.decode(self._name)
+        return self.tag.name if self._name is None else self.charset.decode(self._name.lower())
 
     def rename(self, name: str) -> None:
         """Change the name of both tags."""
@@ -126,7 +128,9 @@ class ElementState:
         if self._attributes is None and self._name is None:
             return self.tag.raw
         attributes = b"".join(b" " + attribute.raw for attribute in self.attributes)
-        end = b" />" if self.tag.is_self_closing else b">"
+        end = b">"
+        if self.tag.is_self_closing and not self.is_opened:
+            end = b" />" if attributes else b"/>"
         return b"<" + (self.tag.raw_name if self._name is None else self._name) + attributes + end
 
 
@@ -285,7 +289,7 @@ class Element(_Replaceable[ElementState]):
     @property
     def attributes(self) -> AttributesIterator:
         """An iterator of ``[name, value]``."""
-        return AttributesIterator(self._pairs())
+        return AttributesIterator(self._pairs(self._state))
 
     def getAttribute(self, name: Any = MISSING, *_: object) -> str | JsNull:
         """Return an attribute's value as it is written, or null."""
@@ -321,6 +325,7 @@ class Element(_Replaceable[ElementState]):
         """Insert content at the start of the element."""
         content, state = self._content("prepend", args, self._charset), self._state
         if state.can_have_content:
+            state.is_opened = True
             state.mutations.after.insert(0, content)
         return self
 
@@ -328,6 +333,7 @@ class Element(_Replaceable[ElementState]):
         """Insert content at the end of the element."""
         content, state = self._content("append", args, self._charset), self._state
         if state.can_have_content:
+            state.is_opened = True
             state.end.around().before.append(content)
         return self
 
@@ -357,6 +363,7 @@ class Element(_Replaceable[ElementState]):
         """Replace what is in the element."""
         content, state = self._content("setInnerContent", args, self._charset), self._state
         if state.can_have_content:
+            state.is_opened = True
             state.empty()
             state.mutations.after.append(content)
         return self
@@ -379,9 +386,9 @@ class Element(_Replaceable[ElementState]):
             state.empty()
             state.end.around().remove()
 
-    def _pairs(self) -> Iterator[JsArray]:
-        version = self._state.version
-        for attribute in self._state.attributes:
+    def _pairs(self, state: ElementState) -> Iterator[JsArray]:
+        version = state.version
+        for attribute in state.attributes:
             if self._state.version != version:
                 raise JsException("Error", _CHANGED)
             yield JsArray([attribute.name, attribute.value])

@@ -145,7 +145,8 @@ class Rewriter:
 
     async def _finish(self) -> None:
         end = seen.DocumentEndState(self._charset)
-        for rule in self._document_rules:
+        self._emptied = 0
+        for rule in reversed(self._document_rules):
             await self._call(rule, "end", seen.DocumentEnd(end))
         self._write_all(end.contents)
 
@@ -156,7 +157,7 @@ class Rewriter:
         index, type_index = around.count_child(tag.name)
         element = OpenElement(tag, self._open[-1] if self._open else None, index, type_index)
         matched = [rule for rule in self._element_rules if rule.selector is not None and rule.selector.matches(element)]
-        has_content = tag.name not in _VOID and (tag.namespace == HTML or not tag.is_self_closing)
+        has_content = tag.name not in _VOID if tag.namespace == HTML else not tag.is_self_closing
         if has_content:
             self._open.append(element)
             element.rules = matched
@@ -233,7 +234,7 @@ class Rewriter:
         self._write(token.raw)
 
     def _active(self, kind: str) -> list[Rule]:
-        rules = (*self._document_rules, *self._element_rules)
+        rules = (*self._element_rules, *self._document_rules)
         return [rule for rule in rules if kind in rule.handlers and self._uses.get(id(rule))]
 
     async def _call(self, rule: Rule, kind: str, token: Any) -> None:

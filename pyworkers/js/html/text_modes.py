@@ -75,9 +75,10 @@ class TextModes:
         """Take note of an end tag."""
         name = tag.name
         self._guard.close(name)
-        if (self.namespace == SVG and name == "svg") or (self.namespace == MATHML and name == "math"):
-            self._leave()
-        elif self.namespace == HTML and self._around:
+        if self.namespace != HTML:
+            if name in ("p", "br", "svg" if self.namespace == SVG else "math"):
+                self._leave()
+        elif self._around:
             outer = self._around[-1]
             if (outer == SVG and name in _SVG_HTML) or (
                 outer == MATHML and (name in _MATHML_TEXT or name == "annotation-xml")

@@ -34,9 +34,11 @@ _DOCTYPE: Final = re.compile(
     rb"""[\t\n\f\r ]*+([^\t\n\f\r >]++)?[\t\n\f\r ]*+(?:(?i:public)[\t\n\f\r ]*+(?:"([^">]*+)"?|'([^'>]*+)'?)|"""
     rb"""(?i:system)(?=[\t\n\f\r ]*+["']))?[\t\n\f\r ]*+(?:"([^">]*+)"?|'([^'>]*+)'?)?"""
 )
-_TEXT_PIECE: Final = re.compile(rb"<(?:/[a-zA-Z]*+|!--[^<]*+)?|[^<]++")
+# The pieces in which handlers see such text.
+_TEXT_PIECE: Final = re.compile(rb"<(?:/[a-zA-Z]*+)?|[^<]++")
+_SCRIPT_PIECE: Final = re.compile(rb"<(?:/[a-zA-Z]*+|!(?:--(?:(?!-->)[^<])*+(?:--(?=>))?)?)?|[^<]++")
 _SCRIPT_STEP: Final = re.compile(rb"<!--|-->|<(/?)script[\t\n\f\r />]", re.IGNORECASE)
-_SCRIPT_UNFINISHED: Final = re.compile(rb"(?:<(?:!-?|/?[a-z]*)|--?)\Z", re.IGNORECASE)
+_SCRIPT_UNFINISHED: Final = re.compile(rb"<(?:!-?|/?[a-z]*)\Z", re.IGNORECASE)
 _CDATA: Final = b"<![CDATA["
 _CDATA_END: Final = b"]]>"
 
@@ -57,6 +59,7 @@ class Tokenizer:
         self._text_element = ""
         self._in_double_script = False
         self._in_script_comment = False
+        self._script_tail = b""
 
     def feed(self, data: bytes, *, is_last: bool = False) -> Iterator[Token]:
         """Yield the tokens that are complete; with ``is_last`` what is left, too.
@@ -106,12 +109,12 @@ class Tokenizer:
         match = _TAG.match(data, start)
         if match is None:
             return
-        yield from self._end_text()
         self._position = match.end()
         raw, name = match[0], self._charset.decode(match[2].lower())
         if match[1]:
             end_tag = EndTag(raw, name)
             self._modes.close(end_tag)
+            yield from self._end_text()
             yield end_tag
             return
         tag = StartTag(raw, match[2], name, match[3], self._charset)
@@ -119,6 +122,7 @@ class Tokenizer:
         tag.namespace = self._modes.namespace
         if text_element is not None:
             self._enter_text(text_element)
+        yield from self._end_text()
         yield tag
 
     def _read_end_tag(self, data: bytes, start: int, is_last: bool) -> Iterator[Token]:
@@ -198,6 +202,7 @@ class Tokenizer:
     def _enter_text(self, name: str) -> None:
         self._text_element = name
         self._in_script_comment = self._in_double_script = False
+        self._script_tail = b""
         states = {"plaintext": self._read_plain_text, "script": self._read_script}
         self._state = states.get(name, self._read_raw_text)
 
@@ -217,24 +222,26 @@ class Tokenizer:
                 break
             search = opening + 1
         end = len(data) if opening < 0 else opening
-        yield from self._text_pieces(data[start:end])
+        yield from self._text_pieces(data[start:end], _TEXT_PIECE)
         self._position = end
 
     def _read_script(self, data: bytes, start: int, is_last: bool) -> Iterator[Token]:
-        search = start
-        end = len(data)
-        while (step := _SCRIPT_STEP.search(data, search)) is not None:
+        # The dashes of "-->" may have come before, and those of "<!--" may be the same ones.
+        before = len(self._script_tail)
+        script = self._script_tail + data[start:]
+        search, end = 0, len(script)
+        while (step := _SCRIPT_STEP.search(script, search)) is not None:
             if self._ends_script(step):
                 self._state = self._read_markup
                 end = step.start()
                 break
-            # The dashes of "<!--" may be those of "-->".
             search = step.start() + 2 if step[0] == b"<!--" else step.end() - 1
         else:
-            unfinished = None if is_last else _SCRIPT_UNFINISHED.search(data, max(search, end - 9))
+            unfinished = None if is_last else _SCRIPT_UNFINISHED.search(script, max(search, before, end - 9))
             end = end if unfinished is None else unfinished.start()
-        yield from self._text_pieces(data[start:end])
-        self._position = end
+        self._script_tail = script[:end][-2:] if end == len(script) else b""
+        yield from self._text_pieces(script[before:end], _SCRIPT_PIECE)
+        self._position = start + end - before
 
     def _ends_script(self, step: re.Match[bytes]) -> bool:
         """Follow comments in a script, inside of which a script element hides an end tag."""
@@ -271,8 +278,8 @@ class Tokenizer:
             self._in_text = True
             yield Text(raw)
 
-    def _text_pieces(self, raw: bytes) -> Iterator[Token]:
-        for piece in _TEXT_PIECE.finditer(raw):
+    def _text_pieces(self, raw: bytes, pieces: re.Pattern[bytes]) -> Iterator[Token]:
+        for piece in pieces.finditer(raw):
             yield from self._text(piece[0])
 
     def _end_text(self) -> Iterator[Token]:

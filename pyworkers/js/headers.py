@@ -226,7 +226,7 @@ class Headers(JsProxy):
         return wire
 
     def spelling(self) -> Mapping[bytes, bytes]:
-        """Return how names are spelled on the wire that were not given in lower case, by their lower-case form."""
+        """Return how a script spelled names that are neither in lower case nor known to the runtime, by lower case."""
         return {key.encode(): name.encode() for key, name in (self._spelled or {}).items()}
 
     def find(self, name: str) -> str | None:
@@ -250,9 +250,9 @@ class Headers(JsProxy):
         self._values().setdefault(key, []).append(value)
 
     def _own_key(self, name: str) -> str:
-        """Return a name's key, and note how it is spelled where it is new."""
+        """Return a name's key, and note how it is spelled where it is new and the runtime has no spelling of its own."""
         key = _key(name)
-        if key != name and key not in self._values():
+        if key != name and key not in _KNOWN and key not in self._values():
             if self._spelled is None:
                 self._spelled = {}
             self._spelled[key] = name

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pyworkers.runtime.runtime import Runtime
 
 
-_OWN_PATHS: Final = ("/cdn-cgi/", "/__scheduled")
+_RUNTIME_PATHS: Final = ("/cdn-cgi/",)
+_OWN_PATHS: Final = (*_RUNTIME_PATHS, "/__scheduled")  # the last one is wrangler's
 
 
 class App:
@@ -51,11 +52,12 @@ class App:
         self._control = control
         self._full_tracebacks = full_tracebacks
         self._front = front
+        self._own_paths = _OWN_PATHS if front.is_wrangler else _RUNTIME_PATHS
         self._primary = runtime.project.primary.name
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one ASGI connection."""
-        if scope["type"] == "http" and not scope["path"].startswith(_OWN_PATHS):
+        if scope["type"] == "http" and not scope["path"].startswith(self._own_paths):
             return self._serve(scope, receive, send)
         return self._serve_other(scope, receive, send)
 

@@ -83,21 +83,23 @@ def send_response(
         headers = [pair for pair in headers if pair[0] not in _FRAMING]
     headers = _spelled(headers, response)
     recode = _recoding(current if response.encode_body == "manual" else None, coding)
-    is_rewritten = front.is_wrangler and content_type is not None and content_type.startswith(b"text/html")
+    # What was decoded on its way has no length, nor has HTML that wrangler's proxy looks at.
+    has_no_length = (coding is None and current in CODINGS) or (
+        front.is_wrangler and content_type is not None and content_type.startswith(b"text/html")
+    )
     if isinstance(body, ReadableStream) or recode is not None:
         if isinstance(body, ReadableStream):
             on_stream()
         else:
             body = ReadableStream.of_bytes(body or b"")
-        if body.length is not None and recode is None and not is_rewritten:
+        if body.length is not None and recode is None and not has_no_length:
             headers = [(b"content-length", b"%d" % body.length), *headers]
         return _send_stream(send, status, reason, headers, body, recode)
     body = body or b""
-    # wrangler's proxy looks at HTML as it passes, and forgets its length.
-    headers = [_CHUNKED if is_rewritten else (b"content-length", b"%d" % len(body)), *headers]
+    headers = [_CHUNKED if has_no_length else (b"content-length", b"%d" % len(body)), *headers]
     extensions = scope.get("extensions")
     cycle = extensions.get(EXTENSION) if extensions is not None else None
-    if cycle is not None and cycle.answer(status, reason, headers, _chunks_of(body) if is_rewritten else body):
+    if cycle is not None and cycle.answer(status, reason, headers, _chunks_of(body) if has_no_length else body):
         return None
     return _send_whole(send, status, reason, headers, body)
 

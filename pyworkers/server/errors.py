@@ -5,17 +5,20 @@ A browser gets a page, everything else text: the traceback with the worker's own
 
 from __future__ import annotations
 
+import linecache
 import traceback
 from html import escape
 from typing import Final
 
 from pyworkers.errors import PyworkersError, WorkerLoadError
 from pyworkers.js.values import JsException
-from pyworkers.runtime.failures import format_traceback, worker_frames
+from pyworkers.runtime.failures import format_traceback, where, worker_frames
 
 TEXT: Final = b"text/plain;charset=UTF-8"
 HTML: Final = b"text/html;charset=utf-8"
 TITLE: Final = "An error has occurred"
+_CONTEXT_LINES: Final = 4
+_MARKED: Final = ' class="here"'
 
 
 def describe_failure(error: BaseException, *, full: bool = False) -> str:
@@ -33,7 +36,7 @@ def describe_failure(error: BaseException, *, full: bool = False) -> str:
         stack = "".join(f"\n    at {frame.name} ({frame.filename}:{frame.lineno})" for frame in frames)
         # The runtime reports a PythonError by its message, which is a traceback already.
         head = error.message.rstrip() if error.name == "PythonError" else f"{error.name}: {error.message}"
-        return f"{head}{stack}\n"
+        return f"{head}{stack}"
     if isinstance(error, PyworkersError):
         return f"{type(error).__name__}: {error.message}\n" + (f"{error.hint}\n" if error.hint else "")
     return format_traceback(error)
@@ -58,7 +61,8 @@ def error_body(error: BaseException, accept: bytes, *, full: bool = False) -> tu
     if b"text/html" not in accept:
         return TEXT, text.encode(errors="replace")
     head, detail = _split(error, text)
-    return HTML, _PAGE.format(title=TITLE, head=escape(head), detail=escape(detail)).encode(errors="replace")
+    page = _PAGE.format(title=TITLE, head=escape(head), detail=escape(detail), source=_source_section(error))
+    return HTML, page.encode(errors="replace")
 
 
 def _split(error: BaseException, text: str) -> tuple[str, str]:
@@ -69,9 +73,26 @@ def _split(error: BaseException, text: str) -> tuple[str, str]:
     return text.rstrip().rsplit("\n", 1)[-1], text
 
 
-def _source_line(file: str, line: int) -> str:
-    import linecache
+def _source_section(error: BaseException) -> str:
+    """Return the lines around the place that an error points at, as HTML; empty where the source is not there."""
+    place = (error.file, error.line) if isinstance(error, WorkerLoadError) else where(error)
+    if not place or not place[0] or not place[1]:
+        return ""
+    file, line = place
+    linecache.checkcache(str(file))
+    numbered = list(enumerate(linecache.getlines(str(file)), 1))[
+        max(0, line - 1 - _CONTEXT_LINES) : line + _CONTEXT_LINES
+    ]
+    if not numbered:
+        return ""
+    rows = "\n".join(
+        f'<li value="{number}"{_MARKED if number == line else ""}>{escape(text.rstrip())}</li>'
+        for number, text in numbered
+    )
+    return f"<h2>{escape(str(file))}, line {line}</h2>\n<ol>\n{rows}\n</ol>\n"
 
+
+def _source_line(file: str, line: int) -> str:
     linecache.checkcache(file)
     text = linecache.getline(file, line).strip()
     return f"    {text}\n" if text else ""
@@ -89,14 +110,29 @@ _PAGE: Final = """<!doctype html>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 3rem auto; padding: 0 1.25rem; }}
 p {{ margin: 0; color: GrayText; }}
 h1 {{ font-size: 1.25rem; color: var(--accent); overflow-wrap: anywhere; margin: .25rem 0 1.25rem; }}
-pre {{ font: 13px/1.6 ui-monospace, monospace; background: var(--panel); border: 1px solid var(--line);
-      border-radius: 6px; padding: 1rem; overflow-x: auto; }}
+h2 {{ font-size: .875rem; font-weight: 500; color: GrayText; overflow-wrap: anywhere; margin: 1.5rem 0 .5rem; }}
+pre, ol {{ font: 13px/1.6 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; background: var(--panel);
+          border: 1px solid var(--line); border-radius: 6px; padding: 1rem; margin: 0; overflow-x: auto; tab-size: 4; }}
+ol {{ padding-inline-start: 4rem; }}
+li {{ white-space: pre; padding-inline-start: .5rem; }}
+li::marker {{ color: GrayText; font-variant-numeric: tabular-nums; }}
+li.here {{ color: var(--accent); font-weight: 600; }}
+li.here::marker {{ color: var(--accent); }}
+footer {{ font-size: .875rem; color: GrayText; margin-top: 1.5rem; }}
+footer p + p {{ margin-top: .25rem; }}
+code {{ font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }}
+@media (max-width: 40rem) {{ body {{ margin: 1.5rem auto; }} pre, ol {{ padding: .75rem; font-size: 12px; }} }}
+@media print {{ body {{ margin: 0; max-width: none; }} pre, ol {{ overflow: visible; white-space: pre-wrap; }} }}
 </style>
 </head>
 <body>
 <p>{title}</p>
 <h1>{head}</h1>
 <pre>{detail}</pre>
+{source}<footer>
+<p>Save the file to load the worker again; this page does not reload by itself.</p>
+<p>Only clients whose <code>Accept</code> names <code>text/html</code> get this page; others get the text above.</p>
+</footer>
 </body>
 </html>
 """

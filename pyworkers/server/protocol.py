@@ -70,6 +70,11 @@ class HttpProtocol(HttpToolsProtocol):
             if self._header_bytes > MAX_HEADER_BYTES:
                 self._refuse(431, _TOO_LARGE)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; trailers, which come after the body, are ignored as the runtime ignores them."""
+        if self._in_headers:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Start the request."""
         if self._header_bytes + len(self._read) > MAX_HEADER_BYTES and self._size_of_headers() > MAX_HEADER_BYTES:

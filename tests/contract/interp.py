@@ -21,7 +21,7 @@ from interp_values import HELPERS, Decoder, Scope, StepError, call_member, find_
 
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import is_nullish
-from pyworkers.js.promise import JsPromise
+from pyworkers.js.promise import JsPromise, as_exception
 from pyworkers.js.scope import module as js
 from pyworkers.js.values import JsObject
 
@@ -157,7 +157,7 @@ class Interpreter:
             scope[step["let"]] = value = decode(step.get("value"))
             return value
         if "throw" in step:
-            raise decode(step["throw"])
+            raise as_exception(decode(step["throw"]))
         if "return" in step:
             return Returned(decode(step["return"]))
         if "fn" in step:

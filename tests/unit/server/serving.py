@@ -25,6 +25,7 @@ from pyworkers.runtime.stores import Stores
 from pyworkers.server.access import AccessLog, Capture
 from pyworkers.server.app import App
 from pyworkers.server.control import Control
+from pyworkers.server.front import WRANGLER, Front
 from pyworkers.server.listener import Listener, bind
 from pyworkers.server.terminal import Output, Style
 
@@ -151,7 +152,9 @@ def parse(answer: bytes) -> tuple[int, dict[str, str], bytes]:
 
 
 @asynccontextmanager
-async def serving(handler: Handler, *, hosts: tuple[str, ...] = (), level: str = "log") -> AsyncIterator[Served]:
+async def serving(
+    handler: Handler, *, hosts: tuple[str, ...] = (), level: str = "log", front: Front = WRANGLER
+) -> AsyncIterator[Served]:
     """Serve a function."""
     sockets, port = bind("127.0.0.1", 0)
     isolate = FakeIsolate(handler)
@@ -168,7 +171,8 @@ async def serving(handler: Handler, *, hosts: tuple[str, ...] = (), level: str =
         load_errors={},
     )
     with Capture(output, log):
-        listener = Listener(App(runtime, log, Control(runtime, log, hosts=hosts)), sockets, refused=log.refused)
+        app = App(runtime, log, Control(runtime, log, hosts=hosts), front=front)
+        listener = Listener(app, sockets, refused=log.refused)
         await listener.start()
         try:
             yield served

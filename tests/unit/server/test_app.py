@@ -6,15 +6,18 @@ import asyncio
 import gzip
 import re
 
+import brotli
 import pytest
 from serving import leave, parse, run, serving
 
+from pyworkers.js.buffers import ArrayBuffer, Uint8Array
 from pyworkers.js.headers import Headers
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.streams.readable import ReadableStream
 from pyworkers.js.values import JsException, JsObject
 from pyworkers.runtime.limits import MESSAGE, CpuLimitExceeded
+from pyworkers.server.front import Front
 
 TEXT = "text/plain;charset=UTF-8"
 
@@ -258,6 +261,140 @@ def test_a_client_may_set_its_own_cf_headers() -> None:
     run(main())
 
 
+def test_a_post_that_announces_no_body_has_none_in_the_bare_runtime() -> None:
+    async def main() -> None:
+        async with serving(describe, front=Front(is_wrangler=False)) as served:
+            _, _, body = await served.request("POST", "/", "TE: trailers")
+        assert body.decode().split("\n")[2:] == [
+            "accept-encoding: br, gzip",
+            "cf-connecting-ip: 127.0.0.1",
+            "connection: close",
+            "host: test.local",
+            "te: trailers",
+        ]
+
+    run(main())
+
+
+def test_cf_may_be_set_and_tells_what_the_client_accepts() -> None:
+    async def handler(request: Request) -> Response:
+        cf = request.cf
+        return Response.js_new(f"{cf.country} {cf.colo} {cf.httpProtocol} {cf.clientAcceptEncoding}")
+
+    async def main() -> None:
+        async with serving(handler, front=Front(cf={"country": "DE"})) as served:
+            _, _, body = await served.request("GET", "/", "Accept-Encoding: zstd, deflate")
+        assert body == b"DE DFW HTTP/1.1 zstd, deflate"
+
+    run(main())
+
+
+def test_trailers_are_ignored() -> None:
+    async def main() -> None:
+        async with serving(describe) as served:
+            reply = await served.raw(
+                b"POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+                b"3\r\nabc\r\n0\r\nX-T: v\r\n\r\n"
+            )
+        assert b"x-t" not in reply
+        assert reply.endswith(b"\nabc")
+
+    run(main())
+
+
+def test_a_worker_spells_its_own_headers_and_the_runtime_those_it_knows() -> None:
+    async def handler(_request: Request) -> Response:
+        headers = Headers()
+        for name in ("x-lower", "X-Mixed-cAse", "etag", "CACHE-CONTROL", "x-mixed-CASE"):
+            headers.append(name, name)
+        return answer(body="x", headers=headers)
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            reply = await served.raw(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        assert reply.split(b"\r\n") == [
+            b"HTTP/1.1 200 OK",
+            b"Content-Length: 1",
+            b"Content-Type: text/plain;charset=UTF-8",
+            b"Cache-Control: CACHE-CONTROL",
+            b"ETag: etag",
+            b"x-lower: x-lower",
+            b"X-Mixed-cAse: X-Mixed-cAse",
+            b"X-Mixed-cAse: x-mixed-CASE",
+            b"",
+            b"x",
+        ]
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("accept", "sent"),
+    [
+        ("br", "br"),
+        ("gzip;q=0.5, br;q=1", "br"),
+        ("gzip, br", "gzip"),
+        ("zstd, deflate", None),
+        ("identity, gzip", None),
+        ("*", None),
+    ],
+)
+@pytest.mark.parametrize("given", [None, "gzip", "br"])
+def test_what_the_client_accepts_decides_the_encoding(accept: str, sent: str | None, given: str | None) -> None:
+    async def handler(_request: Request) -> Response:
+        return answer(body="hello " * 100, headers=JsObject({"content-encoding": given} if given else {}))
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            _, headers, body = await served.request("GET", "/", f"Accept-Encoding: {accept}")
+        assert headers.get("content-encoding") == sent
+        whole = dechunk(body) if "transfer-encoding" in headers else body
+        plain = {"gzip": gzip.decompress, "br": brotli.decompress, None: bytes}[sent](whole)
+        assert plain == b"hello " * 100
+
+    run(main())
+
+
+def test_a_body_that_the_worker_encoded_is_decoded_for_who_does_not_accept_it() -> None:
+    packed = gzip.compress(b"packed")
+
+    async def handler(_request: Request) -> Response:
+        return answer(
+            body=Uint8Array(ArrayBuffer(packed)), encodeBody="manual", headers=JsObject({"content-encoding": "gzip"})
+        )
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            as_it_is = await served.request("GET", "/", "Accept-Encoding: gzip")
+            plain = await served.request("GET", "/", "Accept-Encoding: identity")
+        assert (as_it_is[1]["content-length"], as_it_is[2]) == (str(len(packed)), packed)
+        assert (plain[1].get("content-encoding"), dechunk(plain[2])) == (None, b"packed")
+
+    run(main())
+
+
+@pytest.mark.parametrize("content_type", ["image/png", "text/event-stream"])
+def test_what_the_edge_does_not_compress_is_left_alone(content_type: str) -> None:
+    async def handler(_request: Request) -> Response:
+        return answer(body="x" * 1000, headers=JsObject({"content-type": content_type}))
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            _, headers, _ = await served.request("GET", "/", "Accept-Encoding: gzip")
+        assert headers == {"content-length": "1000", "content-type": content_type}
+
+    run(main())
+
+
+def test_a_client_that_refuses_the_plain_form_too_is_415() -> None:
+    async def main() -> None:
+        async with serving(hello) as served:
+            status, headers, body = await served.request("GET", "/", "Accept-Encoding: zstd, identity;q=0")
+        assert (status, headers["accept-encoding"], body) == (415, "br, gzip", b"Unsupported Media Type")
+
+    run(main())
+
+
 def test_a_post_without_a_body_has_an_empty_one() -> None:
     async def main() -> None:
         async with serving(describe) as served:
@@ -362,12 +499,9 @@ def test_a_worker_that_says_gzip_is_compressed_for() -> None:
         async with serving(handler) as served:
             _, headers, body = await served.request("GET", "/", "Accept-Encoding: gzip")
             plain = await served.request("GET", "/", "Accept-Encoding: identity")
-        size, _, rest = body.partition(b"\r\n")
-        packed = rest[: int(size, 16)]
-        second = rest[int(size, 16) + 2 :].partition(b"\r\n")
         assert headers["content-encoding"] == "gzip"
-        assert gzip.decompress(packed + second[2][: int(second[0], 16)]) == b"hello hello"
-        assert (plain[1].get("content-encoding"), plain[2]) == (None, b"hello hello")
+        assert gzip.decompress(dechunk(body)) == b"hello hello"
+        assert (plain[1].get("content-encoding"), dechunk(plain[2])) == (None, b"hello hello")
 
     run(main())
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pyworkers.clock import Clock, SystemClock
+from pyworkers.config.assets import check_assets
 from pyworkers.config.bindings import binding_names, check_bindings, other_bindings
 from pyworkers.config.compat import check_compat, today
 from pyworkers.config.envfiles import load_secrets
@@ -77,7 +78,8 @@ def load_worker(path: Path, environment: str | None = None, options: LoadOptions
         other_bindings=other_bindings(values.found),
         **_plain_fields(reader.source, values),
     )
-    _check_assets(reader.source, values, config)
+    if config.assets is not None:
+        check_assets(reader.source, values, config.assets, has_main=config.main is not None)
     config = _with_secrets(reader.source, values, config, options)
     config = _with_compat(reader, values, config, options)
     return replace(config, no_effect=tuple(reader.no_effect), warnings=tuple(reader.warnings))
@@ -165,15 +167,6 @@ def _routes(source: Source, values: Values) -> tuple[Route, ...]:
         )
     routes = found.get("routes", (found["route"],) if found.get("route") else ())
     return tuple(Route(pattern=route) if isinstance(route, str) else route for route in routes)
-
-
-def _check_assets(source: Source, values: Values, config: WorkerConfig) -> None:
-    if config.main is None and config.assets is not None and config.assets.binding is not None:
-        raise source.error(
-            "Cannot use assets with a binding in an assets-only Worker.",
-            values.path("assets", "binding"),
-            hint="Remove the asset binding, or provide a Worker script with `main`.",
-        )
 
 
 def _with_secrets(source: Source, values: Values, config: WorkerConfig, options: LoadOptions) -> WorkerConfig:

@@ -18,6 +18,7 @@ from pyworkers.runtime.services import Fetcher
 from pyworkers.runtime.stores import Stores
 
 if TYPE_CHECKING:
+    from pyworkers.bindings.assets import AssetSite
     from pyworkers.bindings.hyperdrive import Hosts
 
 # wrangler's variables for a binding's local database, the newer first.
@@ -77,7 +78,12 @@ class Unavailable(JsProxy, js_name="Unavailable"):
 
 
 def build_env(
-    config: WorkerConfig, stores: Stores, connect: Callable[[ServiceBinding], Fetcher], *, hosts: Hosts | None = None
+    config: WorkerConfig,
+    stores: Stores,
+    connect: Callable[[ServiceBinding], Fetcher],
+    *,
+    hosts: Hosts | None = None,
+    site: AssetSite | None = None,
 ) -> Env:
     """Build a worker's ``env``.
 
@@ -85,10 +91,13 @@ def build_env(
         stores: where data lives.
         connect: makes the object of a service binding.
         hosts: where the host names of Hyperdrive bindings are made known; `Realm.hosts`.
+        site: the worker's static assets.
     """
     values = {name: js_value(value) for name, value in config.values.items()}
     bindings = dict(_bindings(config, stores, connect))
     bindings.update(_small_bindings(config, stores, {} if hosts is None else hosts))
+    if site is not None and config.assets is not None and config.assets.binding is not None:
+        bindings[config.assets.binding] = _assets(site)
     return Env({name: value for name, value in values.items() if name not in bindings}, bindings)
 
 
@@ -157,7 +166,7 @@ def later_bindings(config: WorkerConfig) -> Iterator[tuple[str, str]]:
         yield index.binding, "Vectorize"
     for email in config.send_email:
         yield email.name, "email"
-    if config.assets is not None and config.assets.binding is not None:
+    if config.assets is not None and config.assets.binding is not None and config.assets.directory is None:
         yield config.assets.binding, "assets"
 
 
@@ -192,3 +201,9 @@ def _hyperdrive(connection_string: str, hosts: Hosts) -> Any:
     from pyworkers.bindings.hyperdrive import Hyperdrive as Binding
 
     return Binding(connection_string, hosts)
+
+
+def _assets(site: AssetSite) -> Any:
+    from pyworkers.bindings.assets import AssetsFetcher
+
+    return AssetsFetcher(site)

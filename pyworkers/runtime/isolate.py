@@ -17,7 +17,7 @@ from contextvars import Context
 from pathlib import Path
 from time import perf_counter
 from types import CoroutineType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyworkers.config.model import WorkerConfig
 from pyworkers.errors import WorkerLoadError
@@ -37,6 +37,9 @@ from pyworkers.runtime.limits import CpuLimitExceeded
 from pyworkers.runtime.loader import ModuleNamespace
 from pyworkers.runtime.metrics import Metrics
 
+if TYPE_CHECKING:
+    from pyworkers.bindings.assets import AssetSite
+
 _log = logging.getLogger("pyworkers.worker")
 
 
@@ -48,18 +51,22 @@ class Isolate:
         realm: what its JavaScript globals are connected to.
         env: its bindings, a JavaScript object.
         metrics: where its events are counted.
+        site: its static assets, which are asked before its default entrypoint.
 
     Raises:
         WorkerLoadError: its module cannot be imported, or offers no handler.
     """
 
-    def __init__(self, config: WorkerConfig, realm: Realm, env: JsObject, metrics: Metrics) -> None:
+    def __init__(
+        self, config: WorkerConfig, realm: Realm, env: JsObject, metrics: Metrics, *, site: AssetSite | None = None
+    ) -> None:
         install()
         self.config = config
         self.name = config.name
         self.realm = realm
         self.env = env
         self.exports = JsObject()
+        self._site = site
         self.metrics = metrics.workers[config.name]
         self.background: set[asyncio.Task[bool]] = set()
         self.context = contextvars.copy_context()
@@ -96,6 +103,8 @@ class Isolate:
             Exception: whatever escaped the handler.
         """
         event = event or self._event("fetch", props, caller)
+        if self._site is not None and entrypoint is None:
+            return self._run(event, self._fetch_with_assets(self._site, event, request))
         return self._run(event, self._fetch(event, request, entrypoint))
 
     async def call(
@@ -184,6 +193,10 @@ class Isolate:
                 self._idle.set()
             self.metrics.cpu_s += event.cpu_s
             self.metrics.events[event.kind].record(perf_counter() - event.started_s, failed=failed)
+
+    async def _fetch_with_assets(self, site: AssetSite, event: Event, request: Request) -> Response:
+        response = site.route(request)
+        return await self._fetch(event, request, None) if response is None else response
 
     async def _fetch(self, event: Event, request: Request, entrypoint: str | None) -> Response:
         sdk = self.sdk
@@ -281,6 +294,8 @@ class Isolate:
 
     def _load(self) -> tuple[Any, Handlers]:
         main = self.config.main
+        if main is None and self._site is not None:
+            return self.context.copy().run(self.namespace.import_module, "workers"), Handlers()
         if main is None:
             raise WorkerLoadError("the worker has no main module", worker=self.name, hint='set "main" in its config')
         if main.suffix != ".py":
@@ -337,8 +352,7 @@ def load_error(worker: str, error: BaseException, roots: Sequence[str]) -> Worke
 
 def _roots(config: WorkerConfig) -> list[Path]:
     """Where absolute imports look: beside the main module, then in what pywrangler vendored."""
-    assert config.main is not None
-    roots = [config.main.parent, config.root / "python_modules"]
+    roots = [*([config.main.parent] if config.main is not None else []), config.root / "python_modules"]
     return [root for root in roots if root.is_dir()]
 
 

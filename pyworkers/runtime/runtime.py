@@ -19,6 +19,7 @@ from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.values import JsObject
 from pyworkers.pyodide.suspension import NO_METER, Suspendable
+from pyworkers.runtime.assets import build_site
 from pyworkers.runtime.environment import Env, build_env, js_value
 from pyworkers.runtime.events import EVENT
 from pyworkers.runtime.isolate import Isolate
@@ -166,10 +167,11 @@ class Runtime:
             console=self._console_of(config.name),
         )
         realm.hosted["caches"] = cache(partial(self.stores.cache_storage, config.name))
-        env = build_env(config, self.stores, self._connect, hosts=realm.hosts)
+        site = build_site(config, realm.compat)
+        env = build_env(config, self.stores, self._connect, hosts=realm.hosts, site=site)
         realm.modules["cloudflare:workers"] = CloudflareWorkers(env)
         realm.modules["python_modules/workers/workflows.js"] = sdk_workflows_module()
-        isolate = Isolate(config, realm, env, self.metrics)
+        isolate = Isolate(config, realm, env, self.metrics, site=site)
         isolate.exports = self._exports(isolate)
         return isolate
 

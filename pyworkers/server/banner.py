@@ -80,6 +80,11 @@ def _rows(config: WorkerConfig, project: Project, stores: Stores) -> Iterator[Ro
 
 
 def _small_rows(config: WorkerConfig) -> Iterator[Row]:
+    if config.assets is not None and config.assets.directory is not None:
+        folder = config.root / config.assets.directory
+        place = os.path.relpath(folder)
+        target = place if folder.is_dir() else f"{place} is not there: nothing is served"
+        yield Row(config.assets.binding or "-", "assets", target, is_wrong=not folder.is_dir())
     for limit in config.ratelimits:
         yield Row(limit.name, "rate limit", f"{limit.simple.limit} calls in {limit.simple.period} s")
     for secret in config.secrets_store_secrets:

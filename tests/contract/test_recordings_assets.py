@@ -1,0 +1,87 @@
+"""Recordings of the real local server's static assets, replayed over HTTP against workers in Python."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from interp import RECORDINGS, misses
+from raw_http import send
+
+from pyworkers.clock import ManualClock
+from pyworkers.config import load_project
+from pyworkers.runtime.runtime import Runtime
+from pyworkers.runtime.stores import Stores
+from pyworkers.server.access import AccessLog
+from pyworkers.server.app import App
+from pyworkers.server.control import Control
+from pyworkers.server.listener import Listener, bind
+from pyworkers.server.terminal import Output, Style
+
+RECORDED = json.loads((RECORDINGS / "assets.public.json").read_text())
+WORKER = """
+from js import URL, Headers, Request, Response
+
+async def fetch(request, env):
+    url = URL.new(request.url)
+    if not url.pathname.startswith("/via"):
+        return Response.new(f"worker {request.method} {url.pathname}", headers=Headers.new([["x-worker", "1"]]))
+    url.pathname = url.pathname[4:] or "/"
+    found = (await env.ASSETS.fetch(Request.new(url.href, request.js_object))).js_object
+    headers = Headers.new(found.headers)
+    headers.set("x-via", "worker")
+    headers.set("x-asset-url", URL.new(found.url).pathname)
+    return Response.new(found.body, status=found.status, headers=headers)
+"""
+
+
+@pytest.fixture
+def fixture(tmp_path: Path) -> Path:
+    shutil.copytree(Path(__file__).parent / "assets" / "public", tmp_path / "public")
+    (tmp_path / "public" / "big.bin").write_bytes(b"z" * 100_000)
+    return tmp_path
+
+
+def write_config(folder: Path, config: Mapping[str, Any]) -> Path:
+    values = {"name": "assets", "compatibility_date": "2026-04-01", **config}
+    if "main" in values:
+        values["main"] = "entry.py"
+        (folder / "entry.py").write_text(WORKER)
+    (folder / "wrangler.json").write_text(json.dumps(values))
+    return folder / "wrangler.json"
+
+
+async def replay(case: Mapping[str, Any], config_path: Path) -> list[Any]:
+    sockets, port = bind("127.0.0.1", 0)
+    output = Output(StringIO(), style=Style(enabled=False))
+    log = AccessLog(output, several=False)
+    project = load_project(config_path.parent, [config_path], environ={})
+    async with AsyncExitStack() as stack:
+        clock = ManualClock()
+        runtime = await stack.enter_async_context(Runtime(project, Stores(None, project, clock), clock=clock))
+        listener = Listener(App(runtime, log, Control(runtime, log)), sockets)
+        await listener.start()
+        stack.push_async_callback(listener.stop, 0.2)
+        results: list[Any] = []
+        etag = ""
+        for step in case["steps"]:
+            prefix = {"weak": "W/", True: ""}.get(step.get("useEtag"))
+            extra = [] if prefix is None else [("If-None-Match", prefix + etag)]
+            answer = await send(port, step, extra)
+            etag = answer.header("etag") or etag
+            results.append({"ok": answer.as_recorded()})
+    output.close()
+    return results
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in RECORDED["cases"]])
+def test_recorded_assets_case_answers_as_recorded(case: dict[str, Any], fixture: Path) -> None:
+    config_path = write_config(fixture, RECORDED["configs"][case["config"]])
+    assert misses(case, asyncio.run(replay(case, config_path))) == {}

@@ -85,20 +85,24 @@ class _Search:
         self.warnings: list[str] = []
         self._paths = paths
         self._candidates: list[_Candidate] | None = None
+        self._unreadable: list[str] = []
 
     def load_all(self, paths: Sequence[Path]) -> None:
         """Load ``paths``, the first one primary, then whatever they bind to."""
         for index, path in enumerate(dict.fromkeys(paths)):
             defines = index == 0 or self.environment in worker_names(read_source(path))
             self._load(path, self.environment if defines else None)
+        without_consumer: list[str] = []
         # The list grows while it is walked: what a worker brings in is looked at in its turn.
         for worker in self.workers:
             for binding, name in _targets(worker):
                 if self._find(name) is None:
                     near = nearest(name, self._known_names())
                     self.missing.append(MissingService(worker.name, binding, name, near))
-            for queue in _queues(worker):
-                self._find_consumer(queue)
+            without_consumer += [queue for queue in _queues(worker) if not self._find_consumer(queue)]
+        if self.missing or without_consumer:
+            # One of these may be what was looked for; where everything was found, they are nobody's business.
+            self.warnings += self._unreadable
 
     def _find(self, name: str) -> WorkerConfig | None:
         """Return the worker a binding means by ``name``; it is loaded if need be."""
@@ -122,14 +126,16 @@ class _Search:
                     return self._load(candidate.path, environment)
         return None
 
-    def _find_consumer(self, queue: str) -> None:
+    def _find_consumer(self, queue: str) -> bool:
+        """Tell whether a worker consumes the queue; it is loaded if need be."""
         if any(consumer.queue == queue for worker in self.workers for consumer in worker.queues.consumers):
-            return
+            return True
         loaded = {worker.config_path for worker in self.workers}
         for candidate in self._all_candidates():
             if queue in candidate.queues and candidate.path not in loaded:
                 self._load(candidate.path, self._environment_for(candidate))
-                return
+                return True
+        return False
 
     def _load(self, path: Path, environment: str | None) -> WorkerConfig:
         worker = load_worker(path, environment, self.options)
@@ -159,7 +165,7 @@ class _Search:
         try:
             source = read_source(path)
         except ConfigError as error:
-            self.warnings.append(f"{path} is passed over: {error.message}")
+            self._unreadable.append(f"{path} is passed over: {error.message}")
             return None
         return _Candidate(path, worker_names(source), _consumed(source))
 

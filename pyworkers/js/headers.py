@@ -250,7 +250,7 @@ class Headers(JsProxy):
         self._values().setdefault(key, []).append(value)
 
     def _own_key(self, name: str) -> str:
-        """Return a name's key, and note how it is spelled where it is new and the runtime has no spelling of its own."""
+        """Return a name's key, and note how a new one is spelled that the runtime does not know."""
         key = _key(name)
         if key != name and key not in _KNOWN and key not in self._values():
             if self._spelled is None:

@@ -47,6 +47,17 @@ class Handlers:
         )
 
 
+def describe_unreachable(handlers: Handlers) -> str | None:
+    """Return why requests from outside reach no code of a worker although it has entrypoints, or None."""
+    if handlers.default is not None or handlers.functions or not handlers.entrypoints:
+        return None
+    found = ", ".join(handlers.entrypoints)
+    return (
+        f"answers no request from outside: found the entrypoint {found}, expected a class Default or a function fetch; "
+        "name one of the classes Default"
+    )
+
+
 def find_handlers(module: ModuleType, sdk: ModuleType, *, legacy: bool) -> Handlers:
     """Inspect a worker's main module.
 

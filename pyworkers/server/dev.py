@@ -20,6 +20,7 @@ from pyworkers.clock import SystemClock
 from pyworkers.config import load_project
 from pyworkers.config.model import Project, WorkerConfig
 from pyworkers.errors import ConfigError
+from pyworkers.runtime.handlers import describe_unreachable
 from pyworkers.runtime.limits import Watchdog
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.stores import Stores
@@ -208,6 +209,10 @@ def _announce(
 ) -> None:
     for line in describe_project(project, stores, runtime.load_errors, output.style):
         output.line(line)
+    primary = runtime.isolates.get(project.primary.name)
+    unreachable = describe_unreachable(primary.handlers) if primary is not None else None
+    if unreachable is not None:
+        output.line(output.style(f"{project.primary.name}: {unreachable}", "yellow"), "warn")
     if port != asked_port and asked_port:
         output.line(output.style(f"Port {asked_port} is in use; using {port}", "yellow"), "warn")
     host = "localhost" if ip in ("localhost", "127.0.0.1", "::1", "*", "0.0.0.0", "::") else ip  # noqa: S104  # compared

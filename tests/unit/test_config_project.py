@@ -155,7 +155,7 @@ def test_two_workers_of_one_name_that_nobody_needs_are_left_alone(tmp_path: Path
 
 
 def test_broken_neighbour_is_passed_over_with_a_warning(tmp_path: Path) -> None:
-    worker(tmp_path / "api", extra=binds("events"))
+    worker(tmp_path / "api", extra=binds("events", "lost"))
     worker(tmp_path / "events")
     broken = worker(tmp_path / "broken", extra="[")
     bad_values = worker(tmp_path / "bad-values", extra="workers_dev = 1")
@@ -164,6 +164,19 @@ def test_broken_neighbour_is_passed_over_with_a_warning(tmp_path: Path) -> None:
     assert len(project.warnings) == 1
     assert project.warnings[0].startswith(f"{broken} is passed over: wrangler.toml is not valid TOML")
     assert bad_values.exists()
+
+
+def test_broken_neighbours_are_not_mentioned_where_everything_was_found(tmp_path: Path) -> None:
+    worker(tmp_path / "api", extra=binds("events"))
+    worker(tmp_path / "events")
+    worker(tmp_path / "broken", extra="[")
+    assert load(tmp_path / "api").warnings == ()
+
+
+def test_broken_neighbour_may_hold_the_consumer_that_was_not_found(tmp_path: Path) -> None:
+    worker(tmp_path / "api", extra='[[queues.producers]]\nbinding = "Q"\nqueue = "jobs"')
+    broken = worker(tmp_path / "broken", extra="[")
+    assert load(tmp_path / "api").warnings[0].startswith(f"{broken} is passed over: ")
 
 
 def test_broken_worker_that_is_needed_is_an_error(tmp_path: Path) -> None:

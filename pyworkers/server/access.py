@@ -244,10 +244,9 @@ class Capture:
         self._output.flush()
         if os.environ.get("PYTHONBREAKPOINT", "") not in ("", "pdb.set_trace"):
             return sys.__breakpointhook__(*args, **kwargs)  # noqa: T100  # the worker's own breakpoint()
-        import pdb  # noqa: T100
+        from pyworkers.server.debugger import Debugger  # most servers never need one
 
-        # SIGINT stays the server's.
-        return pdb.Pdb(nosigint=True).set_trace(sys._getframe(1))
+        return Debugger().set_trace(sys._getframe(1))
 
 
 class _Proxy(io.TextIOBase):

@@ -67,11 +67,11 @@ class Dev:
     def text(self) -> str:
         return "\n".join([*self.lines, self.prompt])
 
-    def wait_for(self, text: str, timeout_s: float = 20) -> str:
-        """Wait until a text has been written; returns everything written so far."""
+    def wait_for(self, text: str, timeout_s: float = 20, *, times: int = 1) -> str:
+        """Wait until a text has been written so many times; returns everything written so far."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
-            while text not in self.text:
+            while self.text.count(text) < times:
                 left = deadline - time.monotonic()
                 assert left > 0, f"{text!r} did not come:\n{self.text}"
                 if self.process.poll() is not None and not self._reader.is_alive():
@@ -94,6 +94,12 @@ class Dev:
 
     def get(self, path: str = "/", **options: object) -> httpx.Response:
         return self.client.get(path, **options)  # type: ignore[arg-type]  # httpx's own
+
+    def type(self, text: str) -> None:
+        """Write to the server's standard input, as someone at its terminal."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
 
     def stop(self, number: int = signal.SIGINT) -> tuple[int, float]:
         """Send a signal; returns the exit status and how many seconds the end took."""

@@ -55,7 +55,7 @@ def call(folder: Path, *args: str) -> Done:
 def printed(folder: Path, *args: str) -> str:
     """Run a command that must succeed and say nothing but its output."""
     done = call(folder, *args)
-    assert (done.status, done.err) == (0, "")
+    assert (done.status, done.err) == (0, ""), done
     return done.out
 
 

@@ -191,6 +191,7 @@ def test_databases_are_listed_and_described(folder: Path) -> None:
 def test_a_database_of_another_worker_of_the_project_is_found(folder: Path) -> None:
     for name in ("data", "front"):
         (folder / "workers" / name).mkdir(parents=True)
+        (folder / "workers" / name / "entry.py").touch()
     front = folder / "workers" / "front"
     (folder / "wrangler.toml").rename(folder / "workers" / "data" / "wrangler.toml")
     (front / "wrangler.toml").write_text(

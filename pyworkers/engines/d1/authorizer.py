@@ -119,7 +119,8 @@ class Authorizer:
         return sqlite3.SQLITE_OK
 
     def _function(self, name: str) -> int:
-        if name in allowed.FUNCTIONS or name.startswith(allowed.INTERNAL_FUNCTIONS):
+        # A column's default keeps its spelling: CURRENT_TIMESTAMP.
+        if name.lower() in allowed.FUNCTIONS or name.startswith(allowed.INTERNAL_FUNCTIONS):
             return sqlite3.SQLITE_OK
         if name not in allowed.REFUSED_FUNCTIONS:
             self.absent = ("function", name)

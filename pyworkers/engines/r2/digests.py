@@ -1,19 +1,18 @@
 """Digests of bodies: hashlib's, and the cyclic redundancy checks that clients of the S3 API send.
 
-``awscrt``, Amazon's own implementation, computes the checks that Python does not know; it is imported with the first.
+``anycrc`` computes the checks that Python does not know; it is imported with the first.
 """
 
 from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final, Protocol
-
-Crc = Callable[..., int]
 
 # Name -> bytes of the result.
 CRC_BYTES: Final = {"crc32": 4, "crc32c": 4, "crc64nvme": 8}
+_MODELS: Final = {"crc32": "CRC32", "crc32c": "CRC32-ISCSI", "crc64nvme": "CRC64-NVME"}
 
 
 class Digest(Protocol):
@@ -37,16 +36,16 @@ def new_digest(name: str) -> Digest:
 
 def combined_crc(name: str, parts: Iterable[tuple[bytes, int]]) -> bytes:
     """Return the check of a body from its parts' checks and sizes, without reading it."""
-    combine: Crc = getattr(_crt(), f"combine_{name}")
+    model = _model(name)
     value = 0
     for crc, size in parts:
-        value = combine(value, int.from_bytes(crc, "big"), size)
+        value = model.combine(value, int.from_bytes(crc, "big"), size)
     return value.to_bytes(CRC_BYTES[name], "big")
 
 
 class _CrcDigest:
     def __init__(self, name: str) -> None:
-        self._compute: Crc = zlib.crc32 if name == "crc32" else getattr(_crt(), name)
+        self._compute = zlib.crc32 if name == "crc32" else _model(name).calc
         self._size = CRC_BYTES[name]
         self._value = 0
 
@@ -57,7 +56,7 @@ class _CrcDigest:
         return self._value.to_bytes(self._size, "big")
 
 
-def _crt() -> Any:
-    from awscrt import checksums
+def _model(name: str) -> Any:
+    import anycrc
 
-    return checksums
+    return anycrc.Model(_MODELS[name])

@@ -40,6 +40,8 @@ MAX_PART_NUMBER: Final = 10_000
 _MAX_XML_BYTES: Final = 16 * 1024 * 1024
 # How much of a body is gathered to be decoded, verified and written in one trip to a thread.
 _PIECE_BYTES: Final = 1024 * 1024
+_DRAINED_BYTES: Final = 16 * 1024 * 1024
+_CLIENT_LEFT: Final = 499
 _TRIES: Final = 5
 _STORED: Final = ("PutObject", "UploadPart")
 _CREATE_IF_MISSING: Final = "cf-create-bucket-if-missing"
@@ -49,6 +51,61 @@ _log: Final = logging.getLogger("pyworkers.s3")
 
 class ClientGone(Exception):
     """The client left before its body was complete."""
+
+
+class Inbox:
+    """A request's body, as it arrives.
+
+    Args:
+        receive: the ASGI callable.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._receive = receive
+        self._waits = any(name == b"expect" for name, _ in scope["headers"])
+        self._is_over = False
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield the body, gathered to pieces worth a trip to a thread.
+
+        Raises:
+            ClientGone: it did not come whole.
+        """
+        gathered: list[bytes] = []
+        size = 0
+        is_over = self._is_over
+        while not is_over:
+            chunk, is_over = await self._next()
+            gathered.append(chunk)
+            size += len(chunk)
+            if size >= _PIECE_BYTES or (is_over and size):
+                yield b"".join(gathered)
+                gathered.clear()
+                size = 0
+
+    async def drain(self) -> bool:
+        """Read what a refused request still sends; False where that is too much, or was never to come.
+
+        A client that sends its body without asking reads the answer only after it. One that waits for "100 Continue"
+        sends none now, and the connection cannot go on.
+        """
+        left = 0 if self._waits else _DRAINED_BYTES
+        try:
+            while left > 0:
+                if self._is_over:
+                    return True
+                left -= len((await self._next())[0])
+        except ClientGone:
+            pass
+        return False
+
+    async def _next(self) -> tuple[bytes, bool]:
+        message = await self._receive()
+        self._waits = False
+        if message["type"] != "http.request":
+            raise ClientGone
+        self._is_over = not message.get("more_body", False)
+        return message.get("body", b""), self._is_over
 
 
 class S3Gateway:
@@ -67,30 +124,34 @@ class S3Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> int:
         """Answer a request and return the status; 499 for a client that left."""
         request_id = uuid4().hex
+        inbox = Inbox(scope, receive)
         is_head = scope["method"] == "HEAD"
         try:
-            found = await self._answer(scope, receive)
+            found = await self._answer(scope, inbox)
         except S3Error as error:
-            return await _send_error(send, error, scope["path"], request_id, is_head=is_head)
+            is_whole = await inbox.drain()
+            return await _send_error(send, error, scope["path"], request_id, is_head=is_head, closes=not is_whole)
         except ClientGone:
-            return 499
+            return _CLIENT_LEFT
         except EngineError as error:
             _log.error("%s %s failed: %s", scope["method"], scope["path"], error)
-            return await _send_error(send, internal_error(), scope["path"], request_id, is_head=is_head)
+            is_whole = await inbox.drain()
+            refusal = internal_error()
+            return await _send_error(send, refusal, scope["path"], request_id, is_head=is_head, closes=not is_whole)
         await _send_answer(send, found, request_id, is_head=is_head)
         return found.status
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+    async def _answer(self, scope: Scope, inbox: Inbox) -> Answer:
         request = read_request(scope, self._buckets.names)
         signature = verify(request, self._credentials, self._runtime.clock.now_ms())
         operation = request.operation
         _check_features(request)
         await self._open_buckets(request, operation)
         if operation in _STORED:
-            return await self._store(request, signature, operation, receive)
+            return await self._store(request, signature, operation, inbox)
         promise = Promise(request.headers, signature)
         writer = MemoryWriter(*promise.algorithms)
-        await _take_in(receive, promise, writer, limit=_MAX_XML_BYTES)
+        await _take_in(inbox, promise, writer, limit=_MAX_XML_BYTES)
         call = self._call(request, operation)
         if operation == "CreateBucket":
             writer.data.clear()  # where a bucket lies is nothing here
@@ -119,7 +180,7 @@ class S3Gateway:
         if source in names:
             await self._buckets.open(source)
 
-    async def _store(self, request: S3Request, signature: Signature, operation: str, receive: Receive) -> Answer:
+    async def _store(self, request: S3Request, signature: Signature, operation: str, inbox: Inbox) -> Answer:
         """Take a body in, then the operation that stores it."""
         from pyworkers.engines.r2.moto_objects import IncomingBody
 
@@ -137,7 +198,7 @@ class S3Gateway:
             algorithms += await _part_algorithms(request, Uploads(store))
         writer = store.blobs.writer(*algorithms)
         try:
-            call.checksums = await _take_in(receive, promise, writer, limit=MAX_OBJECT_BYTES)
+            call.checksums = await _take_in(inbox, promise, writer, limit=MAX_OBJECT_BYTES)
             stored = await in_thread(writer.finish)
         except BaseException:
             await in_thread(writer.abort)
@@ -204,7 +265,7 @@ async def _part_algorithms(request: S3Request, uploads: Uploads) -> tuple[str, .
     return () if upload.checksum is None else (upload.checksum.algorithm,)
 
 
-async def _take_in(receive: Receive, promise: Promise, writer: Writer, *, limit: int) -> dict[str, str]:
+async def _take_in(inbox: Inbox, promise: Promise, writer: Writer, *, limit: int) -> dict[str, str]:
     """Write a whole body and return the headers that tell its checksums.
 
     Raises:
@@ -213,7 +274,7 @@ async def _take_in(receive: Receive, promise: Promise, writer: Writer, *, limit:
     """
     decoder = promise.decoder(writer.write)
     feed = writer.write if decoder is None else decoder.feed
-    async for piece in _pieces(receive):
+    async for piece in inbox.pieces():
         await in_thread(partial(feed, piece))
         if writer.size > limit:
             raise S3Error("EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size.")
@@ -222,31 +283,15 @@ async def _take_in(receive: Receive, promise: Promise, writer: Writer, *, limit:
     return promise.check(writer, {} if decoder is None else decoder.trailers)
 
 
-async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
-    """Yield a request's body, gathered to pieces worth a trip to a thread."""
-    gathered: list[bytes] = []
-    size = 0
-    is_over = False
-    while not is_over:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise ClientGone
-        is_over = not message.get("more_body", False)
-        chunk: bytes = message.get("body", b"")
-        gathered.append(chunk)
-        size += len(chunk)
-        if size >= _PIECE_BYTES or (is_over and size):
-            yield b"".join(gathered)
-            gathered.clear()
-            size = 0
-
-
 async def _send_answer(send: Send, found: Answer, request_id: str, *, is_head: bool) -> None:
-    headers = {**found.headers, "x-amz-request-id": request_id}
+    headers = dict(found.headers)
+    # moto's own, which its XML names.
+    headers["x-amz-request-id"] = headers.pop("x-amzn-requestid", request_id)
     body: Any = found.body
     if not is_head:
         if found.status in (204, 304):
-            headers.pop("content-length", None)
+            for name in ("content-length", "content-type"):
+                headers.pop(name, None)
         else:
             headers["content-length"] = str(len(body))
     raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
@@ -265,12 +310,13 @@ async def _send_answer(send: Send, found: Answer, request_id: str, *, is_head: b
             body.close()
 
 
-async def _send_error(send: Send, error: S3Error, path: str, request_id: str, *, is_head: bool) -> int:
+async def _send_error(send: Send, error: S3Error, path: str, request_id: str, *, is_head: bool, closes: bool) -> int:
     body = error.body(path, request_id)
     headers = [
         (b"content-type", XML),
         (b"content-length", b"%d" % len(body)),
         (b"x-amz-request-id", request_id.encode()),
+        *([(b"connection", b"close")] if closes else []),
     ]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if is_head else body})

@@ -207,7 +207,7 @@ class S3Protocol(S3Response):
 
     def delete_object(self) -> TYPE_RESPONSE:
         """Remove an object."""
-        if self.call.must != R2Condition():
+        if self.call.must.etag_matches is not None:
             self._get_key()
         self.backend.delete_keys(self.call.bucket, [self.call.key])
         return 204, {}, ""
@@ -229,9 +229,10 @@ class S3Protocol(S3Response):
         is_replaced = self.call.headers.get("x-amz-metadata-directive") == "REPLACE"
         attributes = self.call.attributes if is_replaced else None
         made = self.backend.copy_key(source, self.call.bucket, self.call.key, attributes)
-        return self._xml(
-            "CopyObject", {"CopyObjectResult": {"ETag": made.etag, "LastModified": made.last_modified_ISO8601}}
-        )
+        result: dict[str, str | None] = {"ETag": made.etag, "LastModified": made.last_modified_ISO8601}
+        if made.checksum_algorithm is not None:
+            result |= {f"Checksum{made.checksum_algorithm}": made.checksum_value, "ChecksumType": made.checksum_type}
+        return self._xml("CopyObject", {"CopyObjectResult": result})
 
     def upload_part_copy(self) -> TYPE_RESPONSE:
         """Store a part that is a part of an object."""

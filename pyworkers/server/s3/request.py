@@ -104,8 +104,13 @@ class S3Request:
                 return self._copy_of(operation)
         other = names & _SUBRESOURCES
         if other or "" not in known:
-            raise not_implemented(f"{self.method} ?{min(other)}" if other else self.method)
+            raise not_implemented(self._name_of(min(other, default="")))
         return self._copy_of(known[""])
+
+    def _name_of(self, subresource: str) -> str:
+        """Return about what S3 calls an operation that is not implemented: ``GetBucketAcl``."""
+        words = "".join(word[0].upper() + word[1:] for word in subresource.split("-") if word)
+        return f"{self.method.title()}{'Object' if self.key else 'Bucket'}{words}"
 
     def _copy_of(self, operation: str) -> str:
         if "x-amz-copy-source" not in self.headers:

@@ -43,6 +43,7 @@ _CLASSES: Final = {
     "streams.transform": "TransformStream IdentityTransformStream FixedLengthStream TransformStreamDefaultController",
     "streams.writable": "WritableStream WritableStreamDefaultWriter WritableStreamDefaultController",
     "url": "URL",
+    "url_pattern": "URLPattern",
     "weak_reference": "WeakRef",
     "websocket": "WebSocket WebSocketPair WebSocketRequestResponsePair",
 }

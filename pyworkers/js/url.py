@@ -22,9 +22,20 @@ __all__ = ["URL", "URLSearchParams", "parse_url"]
 def parse_url(url: str, base: str | None = None) -> ada_url.URL | None:
     """Parse a URL, or return None where it is invalid."""
     try:
-        return ada_url.URL(scalar_string(url), None if base is None else scalar_string(base))
+        parsed = ada_url.URL(scalar_string(url), None if base is None else scalar_string(base))
     except ValueError:
         return None
+    if "--" in url or "%" in url or (base is not None and "--" in base):
+        return None if _has_wrong_punycode(parsed) else parsed
+    return parsed
+
+
+def _has_wrong_punycode(parsed: ada_url.URL) -> bool:
+    """Tell whether a label of the host says that it is Punycode and is not, which the library lets pass."""
+    if parsed.scheme_type == ada_url.SchemeType.NOT_SPECIAL:
+        return False
+    labels = str(parsed.hostname).split(".")
+    return any(label.startswith("xn--") and ada_url.idna_to_unicode(label) == label for label in labels)
 
 
 def _component(name: str, description: str) -> property:
@@ -34,10 +45,13 @@ def _component(name: str, description: str) -> property:
         return str(getattr(self.parsed, name))
 
     def set_(self: URL, value: object) -> None:
+        before = self.parsed.href
         try:
             setattr(self.parsed, name, scalar_string(to_string(value)))
         except ValueError:
             return
+        if name in ("host", "hostname") and _has_wrong_punycode(self.parsed):
+            self.parsed.href = before
 
     return property(get, set_, doc=description)
 

@@ -26,12 +26,13 @@ from pyworkers.bindings.r2.options import (
     text_argument,
     value_argument,
 )
+from pyworkers.bindings.r2.text import wire_text
 from pyworkers.engines.r2 import R2Engine
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import JsNull, jsnull, to_string
 from pyworkers.js.promise import js_async
 from pyworkers.js.values import JsObject, JsProxy, js_method
-from pyworkers.js.webidl import MISSING, argument_error, scalar_string
+from pyworkers.js.webidl import MISSING, argument_error
 
 __all__ = ["R2Bucket"]
 
@@ -110,7 +111,7 @@ class R2Bucket(JsProxy, js_name="R2Bucket"):
         if keys is MISSING:
             raise argument_error(_CLASS, "delete", 1, "string or Array")
         items = keys.items_ if isinstance(keys, JsArray) else (keys,)
-        names = [scalar_string(to_string(item)) for item in items]
+        names = [wire_text(to_string(item)) for item in items]
         for name in names:
             check_key("delete", name)
         with engine_errors("delete"):

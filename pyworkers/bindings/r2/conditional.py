@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pyworkers.bindings.r2.text import wire_text
 from pyworkers.engines.r2 import R2Condition, R2Etag
 from pyworkers.js.dates import Date, parse_date
 from pyworkers.js.headers import Headers
 from pyworkers.js.primitives import is_nullish, to_boolean
 from pyworkers.js.values import JsException, type_error
-from pyworkers.js.webidl import field_error, is_object, option_reader, scalar_string
+from pyworkers.js.webidl import field_error, is_object, option_reader
 
 
 def read_condition(value: Any, dictionary: str) -> R2Condition | None:
@@ -65,7 +66,7 @@ def _text(value: Any, field: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise field_error("Conditional", field, "string")
-    return scalar_string(value)
+    return wire_text(value)
 
 
 def _etag(text: str | None) -> tuple[R2Etag, ...] | None:

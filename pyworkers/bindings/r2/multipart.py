@@ -12,12 +12,13 @@ from pyworkers.bindings.r2.bodies import body_source, closing
 from pyworkers.bindings.r2.errors import engine_errors
 from pyworkers.bindings.r2.objects import HeadResult
 from pyworkers.bindings.r2.options import check_key, value_argument
+from pyworkers.bindings.r2.text import wire_text
 from pyworkers.engines.r2 import R2Engine, R2Part
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import is_nullish, to_string
 from pyworkers.js.promise import js_async
 from pyworkers.js.values import JsObject, JsProxy, type_error
-from pyworkers.js.webidl import MISSING, argument_error, is_object, option_reader, scalar_string
+from pyworkers.js.webidl import MISSING, argument_error, is_object, option_reader
 
 MAX_PART_NUMBER = 10_000
 _CLASS = "R2MultipartUpload"
@@ -85,7 +86,7 @@ def _part(value: Any, index: int) -> R2Part:
     if not is_nullish(value) and not is_object(value):
         raise type_error(f"Incorrect type for array element {index}: the provided value is not of type 'UploadedPart'.")
     option = option_reader(value)
-    return R2Part(optional_int32(option("partNumber")) or 0, scalar_string(to_string(option("etag"))))
+    return R2Part(optional_int32(option("partNumber")) or 0, wire_text(to_string(option("etag"))))
 
 
 def _check_number(number: int) -> None:

@@ -16,6 +16,7 @@ from pyworkers.bindings.arguments import optional_int32
 from pyworkers.bindings.r2.conditional import date_header, date_option, read_condition
 from pyworkers.bindings.r2.errors import ALGORITHMS, INVALID_NAME, METADATA_TOO_LARGE, failure
 from pyworkers.bindings.r2.ranges import RangeOption, read_range
+from pyworkers.bindings.r2.text import wire_text
 from pyworkers.engines.r2 import R2Attributes, R2Condition, R2Digest
 from pyworkers.js.blob import Blob
 from pyworkers.js.buffers import JsBuffer, bytes_of
@@ -32,7 +33,6 @@ from pyworkers.js.webidl import (
     is_object,
     option_reader,
     record_of,
-    scalar_string,
     utf8,
 )
 
@@ -92,7 +92,7 @@ def text_argument(value: Any, method: str, position: int) -> str:
     """
     if value is MISSING:
         raise argument_error("R2Bucket", method, position, "string")
-    return scalar_string(to_string(value))
+    return wire_text(to_string(value))
 
 
 def value_argument(value: Any, class_name: str, method: str, *, may_be_null: bool) -> bytes | ReadableStream:
@@ -215,7 +215,7 @@ def _http_metadata(value: Any, dictionary: str) -> tuple[dict[str, str], int | N
         raise field_error(dictionary, "httpMetadata", "HttpMetadata or Headers")
     option = option_reader(value)
     http = {
-        field: scalar_string(to_string(option(name)))
+        field: wire_text(to_string(option(name)))
         for name, (field, _) in HTTP_FIELDS.items()
         if option(name) is not None
     }
@@ -227,11 +227,11 @@ def _custom_metadata(value: Any, dictionary: str) -> dict[str, str]:
         return {}
     if not is_object(value):
         raise field_error(dictionary, "customMetadata", "object")
-    return {scalar_string(name): scalar_string(text) for name, text in record_of(value)}
+    return {wire_text(name): wire_text(text) for name, text in record_of(value)}
 
 
 def _storage_class(value: Any) -> str | None:
-    return None if value is None else scalar_string(to_string(value))
+    return None if value is None else wire_text(to_string(value))
 
 
 def _plain_text(value: Any, field: str, dictionary: str) -> str | None:
@@ -239,7 +239,7 @@ def _plain_text(value: Any, field: str, dictionary: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise field_error(dictionary, field, "string")
-    return scalar_string(value)
+    return wire_text(value)
 
 
 def _includes(value: Any) -> tuple[str, ...]:

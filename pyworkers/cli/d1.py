@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pyworkers.cli.commands import Group
-from pyworkers.cli.d1_database import Database, databases, find_database
+from pyworkers.cli.d1_database import Database, database_argument, databases, find_database
 from pyworkers.cli.d1_migrations import migrations
 from pyworkers.cli.output import busy, note, print_json, print_table, progress
 from pyworkers.cli.place import Place, place_options, platform_errors
@@ -45,7 +45,7 @@ def d1() -> None:
         'pyworkers d1 execute my-database --command "SELECT count(*) AS n FROM users" --json | jq .[0].results[0].n',
     )
 )
-@click.argument("database")
+@database_argument
 @click.option("--command", metavar="SQL", help="Statements, with semicolons between them.")
 @click.option("--file", "file", type=click.Path(path_type=Path), metavar="FILE", help="A file of statements.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
@@ -96,7 +96,7 @@ def execute(
         "pyworkers d1 export DB --output - --no-data --table users",
     )
 )
-@click.argument("database")
+@database_argument
 @click.option("--output", required=True, metavar="FILE", help="The SQL file to write; - is standard output.")
 @click.option("--table", "tables", multiple=True, metavar="NAME", help="Only this table; repeat for several.")
 @click.option("--no-schema", is_flag=True, help="Only the rows.")
@@ -156,7 +156,7 @@ def list_(*, place: Place, as_json: bool) -> None:
 
 
 @d1.command(examples=("pyworkers d1 info DB --json",))
-@click.argument("database")
+@database_argument
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @place_options
 def info(*, place: Place, database: str, as_json: bool) -> None:

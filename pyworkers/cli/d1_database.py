@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pyworkers.cli.place import Place, find_bound, not_found
+import click
+
+from pyworkers.cli.place import Place, completes, find_bound, not_found
 from pyworkers.config.model import WorkerConfig
 from pyworkers.config.tables import D1Database
 from pyworkers.errors import UsageError
@@ -16,6 +18,8 @@ from pyworkers.runtime.stores import resource_name
 if TYPE_CHECKING:
     from pyworkers.engines.d1 import D1Result
     from pyworkers.runtime.stores import Stores
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,12 @@ class Database:
 
         results, _ = await D1Sender(stores.engine("d1", self.name)).send([(sql, None) for sql in statements])
         return results
+
+
+def database_argument(function: Function) -> Function:
+    """Give a command the argument DATABASE, a name, binding or id."""
+    names = completes(lambda worker: [name for it in worker.d1_databases for name in (it.binding, it.database_name)])
+    return click.argument("database", shell_complete=names)(function)
 
 
 def databases(place: Place) -> list[Database]:

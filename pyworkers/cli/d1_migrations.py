@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pyworkers.cli.commands import Group
-from pyworkers.cli.d1_database import Database, find_database
+from pyworkers.cli.d1_database import Database, database_argument, find_database
 from pyworkers.cli.output import busy, confirm, print_json, print_table, warn
 from pyworkers.cli.place import Place, place_options, platform_errors
 from pyworkers.clock import SystemClock
@@ -43,7 +43,7 @@ def migrations() -> None:
 
 
 @migrations.command(examples=('pyworkers d1 migrations create DB "add users"',))
-@click.argument("database")
+@database_argument
 @click.argument("message")
 @place_options
 def create(*, place: Place, database: str, message: str) -> None:
@@ -71,7 +71,7 @@ def create(*, place: Place, database: str, message: str) -> None:
 
 
 @migrations.command("list", examples=("pyworkers d1 migrations list DB",))
-@click.argument("database")
+@database_argument
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: name and state of every migration.")
 @click.option("--preview", is_flag=True, hidden=True)
 @place_options
@@ -100,7 +100,7 @@ def list_(*, place: Place, database: str, as_json: bool, preview: bool) -> None:
         "pyworkers d1 migrations apply my-database -c workers/api --yes",
     )
 )
-@click.argument("database")
+@database_argument
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--preview", is_flag=True, hidden=True)
 @place_options

@@ -7,12 +7,20 @@ from typing import Any
 
 import click
 
+from pyworkers.cli.commands import Command
 from pyworkers.errors import UsageError
 
 _LEVELS = ("debug", "info", "log", "warn", "error", "none")
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "pyworkers dev",
+        "pyworkers dev -c workers/api -c workers/streaming --port 8080",
+        "pyworkers dev --env staging --var GREETING:hello --persist-to /tmp/state",
+    ),
+)
 @click.option(
     "-c",
     "--config",

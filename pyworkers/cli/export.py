@@ -14,6 +14,7 @@ from typing import Final
 
 import click
 
+from pyworkers.cli.commands import Command
 from pyworkers.config import load_project
 from pyworkers.config.model import WorkerConfig
 from pyworkers.errors import ConfigError, UsageError, WorkerLoadError
@@ -46,7 +47,7 @@ class Handler:
     is_async: bool
 
 
-@click.command()
+@click.command(cls=Command, examples=("pyworkers export", "pyworkers export -c workers/api --force"))
 @click.option(
     "-c",
     "--config",

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import click
 
-from pyworkers.cli.place import Place, find_bound, not_found
+from pyworkers.cli.place import Place, completes, find_bound, not_found
 from pyworkers.config.tables import KVNamespace
 from pyworkers.errors import UsageError
 from pyworkers.runtime.stores import resource_name
@@ -102,7 +102,12 @@ def namespace_options(*, is_writing: bool) -> Callable[[Function], Function]:
         for option in (
             click.option("--preview/--no-preview", default=None, help="The namespace of preview_id."),
             click.option("--namespace-id", metavar="ID", help="The namespace, by its id."),
-            click.option("--binding", metavar="NAME", help="The namespace, by its name in the wrangler file."),
+            click.option(
+                "--binding",
+                metavar="NAME",
+                help="The namespace, by its name in the wrangler file.",
+                shell_complete=completes(lambda worker: [config.binding for config in worker.kv_namespaces]),
+            ),
         ):
             named = option(named)
         return named  # type: ignore[return-value]  # click puts the option values in

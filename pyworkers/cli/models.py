@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import click
 
+from pyworkers.cli.commands import Group
 from pyworkers.engines.ai.download import Progress
 from pyworkers.engines.ai.models import CATALOGUE, DEFAULT_MODEL, ModelStore, is_url
 from pyworkers.errors import UsageError
@@ -15,12 +16,12 @@ from pyworkers.errors import UsageError
 __all__ = ["models"]
 
 
-@click.group()
+@click.group(cls=Group)
 def models() -> None:
     """Get and list the language models that answer for `env.AI`."""
 
 
-@models.command()
+@models.command(examples=("pyworkers models pull", "pyworkers models pull smollm2"))
 @click.argument("name", default=DEFAULT_MODEL)
 def pull(name: str) -> None:
     """Download a model: a NAME of `pyworkers models list`, or the URL of a GGUF file."""
@@ -38,7 +39,7 @@ def pull(name: str) -> None:
     click.echo(f"{name} is ready: {path}")
 
 
-@models.command("list")
+@models.command("list", examples=("pyworkers models list",))
 def list_() -> None:
     """List the models that can be pulled, and whether they are here."""
     store = ModelStore()
@@ -51,7 +52,7 @@ def list_() -> None:
             click.echo(f"{'':10} {path.name:28} {path.stat().st_size / 1e6:6.0f} MB  {'':12} here")
 
 
-@models.command()
+@models.command(examples=("llama-server -m $(pyworkers models path smollm2)",))
 @click.argument("name", default=DEFAULT_MODEL)
 def path(name: str) -> None:
     """Print where a model's file is, for scripts; fails when it is not here."""

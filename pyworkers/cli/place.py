@@ -113,6 +113,20 @@ _OPTIONS: Final[Sequence[Callable[[Any], Any]]] = (
 )
 
 
+def completes(pick: Callable[[WorkerConfig], Iterable[str | None]]) -> Callable[..., list[str]]:
+    """Return what completes a name in the shell: every one that the project's workers bind."""
+
+    def complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+        try:
+            project = Place(Path.cwd(), ctx.params.get("config")).project
+        except PyworkersError:
+            return []  # a shell in the middle of a line is no place for messages
+        names = dict.fromkeys(name for worker in project.workers for name in pick(worker) if name)
+        return [name for name in names if name.startswith(incomplete)]
+
+    return complete
+
+
 def find_bound(
     project: Project, pick: Callable[[WorkerConfig], Iterable[T]], is_meant: Callable[[T], bool]
 ) -> list[tuple[WorkerConfig, T]]:

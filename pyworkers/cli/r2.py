@@ -17,7 +17,7 @@ import click
 from pyworkers.cli.commands import Group
 from pyworkers.cli.output import note, print_json, print_table, progress
 from pyworkers.cli.place import Place, place_options, platform_errors
-from pyworkers.cli.r2_bucket import ObjectPath, buckets, check_bucket, http_attributes, split_path
+from pyworkers.cli.r2_bucket import ObjectPath, buckets, check_bucket, complete_bucket, http_attributes, split_path
 from pyworkers.errors import PyworkersError, UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _http_options(function: Function) -> Function:
         "tar cz photos | pyworkers r2 object put my-bucket/photos.tar.gz --pipe",
     )
 )
-@click.argument("path", metavar="BUCKET/KEY")
+@click.argument("path", metavar="BUCKET/KEY", shell_complete=complete_bucket)
 @click.option("-f", "--file", "file", type=click.Path(path_type=Path), metavar="FILE", help="The file to store.")
 @click.option("-p", "--pipe", is_flag=True, help="Store what comes on standard input.")
 @_http_options
@@ -105,7 +105,7 @@ def put(
         "pyworkers r2 object get my-bucket/photos.tar.gz --pipe | tar tz",
     )
 )
-@click.argument("path", metavar="BUCKET/KEY")
+@click.argument("path", metavar="BUCKET/KEY", shell_complete=complete_bucket)
 @click.option("-f", "--file", "file", type=click.Path(path_type=Path), metavar="FILE", help="The file to write. [KEY]")
 @click.option("-p", "--pipe", is_flag=True, help="Write to standard output.")
 @click.option("-J", "--jurisdiction", hidden=True)
@@ -135,7 +135,7 @@ def get(*, place: Place, path: str, file: Path | None, pipe: bool, jurisdiction:
 
 
 @object_.command(examples=("pyworkers r2 object delete my-bucket/reports/may.pdf",))
-@click.argument("path", metavar="BUCKET/KEY")
+@click.argument("path", metavar="BUCKET/KEY", shell_complete=complete_bucket)
 @click.option("-J", "--jurisdiction", hidden=True)
 @click.option("-y", "--force", is_flag=True, help="Accepted; nothing is asked.")
 @place_options
@@ -161,7 +161,7 @@ def delete(*, place: Place, path: str, jurisdiction: str | None, force: bool) ->
         "pyworkers r2 object list my-bucket --json",
     ),
 )
-@click.argument("bucket")
+@click.argument("bucket", shell_complete=complete_bucket)
 @click.option("--prefix", default="", metavar="TEXT", help="Only keys that start with it.")
 @click.option("--delimiter", default="", metavar="TEXT", help="Show keys that hold it once, up to it, as folders.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many.")

@@ -9,8 +9,10 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+import click
+
 from pyworkers.cli.output import warn
-from pyworkers.cli.place import Place, not_found
+from pyworkers.cli.place import Place, completes, not_found
 from pyworkers.errors import UsageError
 from pyworkers.runtime.stores import resource_name
 
@@ -40,6 +42,11 @@ class ObjectPath:
         from pyworkers.bindings.r2.options import check_key
 
         check_key(action, self.key)
+
+
+def complete_bucket(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a bucket's name in the shell."""
+    return completes(lambda worker: [config.bucket_name for config in worker.r2_buckets])(ctx, param, incomplete)
 
 
 def split_path(path: str) -> ObjectPath:

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: dev test check fix bench export clean
+.PHONY: dev test check fix bench nightly gaps record export clean
 
 dev: $(STAMP)  ## run the Inference UI application with a real chat model
 	@$(BIN)/pyworkers models pull smollm2
@@ -25,6 +25,15 @@ fix: $(STAMP)  ## format and mend what ruff can mend
 
 bench: $(STAMP)  ## measure, as ratios against the floor in one run
 	@$(BIN)/python -m benchmarks
+
+nightly: $(STAMP)  ## the long run: 200 times SIGKILL a binding, about ten minutes
+	@PYWORKERS_KILLS=$${PYWORKERS_KILLS:-200} $(BIN)/python -m pytest tests/faults --durations=5 -s
+
+gaps: $(STAMP)  ## write the part of docs/gaps.md that the recordings' gaps make
+	@$(BIN)/python tests/contract/gaps.py
+
+record:  ## run the project's own recorded cases on the real runtime again (needs Node)
+	@cd tests/contract/record && npm install --silent --no-audit --no-fund && node record.mjs
 
 clean:
 	rm -rf $(VENV) .pyworkers .mypy_cache .ruff_cache .pytest_cache

@@ -249,6 +249,17 @@ class DevSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RedisConfig:
+    """``[tool.pyworkers.redis]``: the Redis or Valkey server of every engine called ``redis``.
+
+    Attributes:
+        url: such as ``redis://user:password@host:6379/0``; ``rediss://`` is TLS.
+    """
+
+    url: str = "redis://127.0.0.1:6379/0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolConfig:
     """``[tool.pyworkers]`` of pyproject.toml.
 
@@ -260,6 +271,7 @@ class ToolConfig:
     workers: tuple[str, ...] = ()
     state_dir: str = ".pyworkers/state"
     engines: Engines = Engines()
+    redis: RedisConfig = RedisConfig()
     ai: AIConfig = AIConfig()
     dev: DevSettings = field(default_factory=DevSettings)
 

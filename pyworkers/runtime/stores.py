@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlsplit
 
 from pyworkers.clock import Clock
 from pyworkers.config.model import Project
@@ -25,8 +25,14 @@ if TYPE_CHECKING:
 
 # Binding kind → engine name → where its class is. The first is the default.
 ENGINES: Final[dict[str, dict[str, str]]] = {
-    "kv": {"sqlite": "pyworkers.engines.kv.sqlite_engine:SqliteKVEngine"},
-    "d1": {"sqlite": "pyworkers.engines.d1.sqlite_engine:SqliteD1Engine"},
+    "kv": {
+        "sqlite": "pyworkers.engines.kv.sqlite_engine:SqliteKVEngine",
+        "redis": "pyworkers.engines.kv.redis_engine:RedisKVEngine",
+    },
+    "d1": {
+        "sqlite": "pyworkers.engines.d1.sqlite_engine:SqliteD1Engine",
+        "aiosqlite": "pyworkers.engines.d1.aiosqlite_engine:AiosqliteD1Engine",
+    },
     "r2": {"moto": "pyworkers.engines.r2.moto_engine:MotoR2Engine"},
     "analytics_engine": {"sqlite": "pyworkers.engines.analytics.sqlite_engine:SqliteAnalyticsEngine"},
     "cache": {"sqlite": "pyworkers.engines.cache.sqlite_engine:SqliteCacheEngine"},
@@ -126,7 +132,11 @@ class Stores:
         """
         key = kind, name
         if key not in self._engines:
-            self._engines[key] = self._engine_class(kind)(self.path_of(kind, name), clock=self.clock)
+            engine_class = self._engine_class(kind)
+            if self.engine_name(kind) == "redis":
+                self._engines[key] = engine_class.connect(self._project.tools.redis.url, name, clock=self.clock)
+            else:
+                self._engines[key] = engine_class(self.path_of(kind, name), clock=self.clock)
         return self._engines[key]
 
     def use_engine(self, kind: str, name: str, engine: Engine) -> None:
@@ -169,6 +179,8 @@ class Stores:
         if kind == "ai":
             return "; ".join(self.ai_service().describe())
         place = "in memory" if self.state_dir is None else str(_shown(self.state_dir))
+        if self.engine_name(kind) == "redis":
+            place = urlsplit(self._project.tools.redis.url).netloc.rpartition("@")[2]  # without user and password
         return f"{resource_name(kind, config)}  {self.engine_name(kind)}, {place}"
 
     async def close(self) -> None:
@@ -188,7 +200,7 @@ class Stores:
         chosen: str | None = getattr(self._project.tools.engines, kind)
         return chosen or next(iter(ENGINES[kind]))
 
-    def _engine_class(self, kind: str) -> Callable[..., Any]:
+    def _engine_class(self, kind: str) -> Any:
         name = self.engine_name(kind)
         known = ENGINES[kind]
         if name not in known:
@@ -198,8 +210,14 @@ class Stores:
                 hint="leave the key out for the default",
             )
         module, _, attribute = known[name].partition(":")
-        found: Callable[..., Any] = getattr(import_module(module), attribute)
-        return found
+        try:
+            return getattr(import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f'[tool.pyworkers.engines] {kind} = "{name}" needs the package {error.name}, which is not installed',
+                key=f"tool.pyworkers.engines.{kind}",
+                hint=f"run: pip install 'pyworkers-runtime[{name}]'",
+            ) from error
 
     def _folder(self) -> Path:
         if self.state_dir is not None:

@@ -5,7 +5,7 @@
 
 The data is `recordings/gaps.json`: a list of ``{id, title, here, reason, engines, steps}``. ``engines`` are such as
 ``d1:sqlite``; ``steps`` such as ``d1.limits.cols#2``; ``may_pass`` tells that a step answers as recorded with some
-versions of a library.
+versions of a library; ``without`` is a pattern of texts that the engine's answers lack in any step.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Gap:
     engines: tuple[str, ...]
     steps: tuple[str, ...]
     may_pass: bool = False
+    without: str = ""
 
 
 @cache
@@ -55,6 +56,11 @@ def gaps_of(engine: str, case: str) -> dict[int, Gap]:
     return found
 
 
+def patterns_of(engine: str) -> list[str]:
+    """Return the patterns of texts that one engine's answers lack."""
+    return [gap.without for gap in load_gaps() if engine in gap.engines and gap.without]
+
+
 def render() -> str:
     """Return the generated part of the page."""
     lines = [
@@ -67,7 +73,7 @@ def render() -> str:
         "|---|---|---|---|---|",
     ]
     for gap in load_gaps():
-        cells = (gap.title, gap.here, gap.reason, ", ".join(gap.engines), str(len(gap.steps)))
+        cells = (gap.title, gap.here, gap.reason, ", ".join(gap.engines), str(len(gap.steps)) if gap.steps else "any")
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join([*lines, END])
 

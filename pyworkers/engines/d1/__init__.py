@@ -28,4 +28,7 @@ __all__ = [
 ]
 
 # Short name -> where the class is; imported when chosen.
-ENGINES = {"sqlite": "pyworkers.engines.d1.sqlite_engine:SqliteD1Engine"}
+ENGINES = {
+    "sqlite": "pyworkers.engines.d1.sqlite_engine:SqliteD1Engine",
+    "aiosqlite": "pyworkers.engines.d1.aiosqlite_engine:AiosqliteD1Engine",
+}

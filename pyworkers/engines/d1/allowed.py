@@ -10,7 +10,7 @@ from typing import Final
 _FUNCTIONS: Final = """
     -> ->> abs changes char coalesce concat concat_ws format glob hex ifnull iif instr last_insert_rowid length like
     likelihood likely lower ltrim max min nullif octet_length printf quote random randomblob replace round rtrim sign
-    soundex substr substring total_changes trim typeof unhex unicode unlikely upper zeroblob
+    substr substring total_changes trim typeof unhex unicode unlikely upper zeroblob
     current_date current_time current_timestamp date datetime julianday strftime time timediff unixepoch
     avg count group_concat string_agg sum total
     cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank row_number

@@ -103,7 +103,7 @@ class Database:
         """Run statements in one transaction; a result for each."""
         connection = self._connection()
         self._deadline = 0.0 if self._is_interrupted else time.monotonic() + self._max_query_s
-        is_reading = all(_is_reading(statement.sql) for statement in statements)
+        is_reading = all(self._is_reading(statement.sql) for statement in statements)
         size_before = self._size_bytes
         results: list[D1Result] = []
         try:
@@ -147,6 +147,10 @@ class Database:
         connection.restrict(self._authorizer, self._is_overdue)
         self._connected = connection
         return connection
+
+    def _is_reading(self, sql: str) -> bool:
+        known = self._known.get(sql)
+        return _begins_as_reading(sql) if known is None else not known.plan.writes
 
     def _is_overdue(self) -> bool:
         return time.monotonic() > self._deadline
@@ -279,7 +283,7 @@ def _count(value: object) -> int:
 
 
 @lru_cache(maxsize=STATEMENTS_KNOWN)
-def _is_reading(sql: str) -> bool:
+def _begins_as_reading(sql: str) -> bool:
     return sql.lstrip()[:7].lower().startswith(_READING)
 
 

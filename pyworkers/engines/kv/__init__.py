@@ -7,4 +7,7 @@ from pyworkers.engines.kv.protocol import KVEngine, KVEntry, KVKey, KVPage, KVWr
 __all__ = ["ENGINES", "KVEngine", "KVEntry", "KVKey", "KVPage", "KVWrite"]
 
 # Short name -> where the class is; imported when chosen.
-ENGINES = {"sqlite": "pyworkers.engines.kv.sqlite_engine:SqliteKVEngine"}
+ENGINES = {
+    "sqlite": "pyworkers.engines.kv.sqlite_engine:SqliteKVEngine",
+    "redis": "pyworkers.engines.kv.redis_engine:RedisKVEngine",
+}

@@ -59,6 +59,7 @@ class KVEngine(Protocol):
     - a deleted key is gone, and deleting an absent key is no error
     - an expired key is never returned, never listed, and can be put anew
     - get_many answers in the order asked, None for an absent key
+    - writes of one key happen in the order in which they were made
     - put_many is atomic
     - a listing is in the order of the keys' UTF-8 bytes
     - a listing holds the keys that start with the prefix, after ``after``, at most ``limit`` of them

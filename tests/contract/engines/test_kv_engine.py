@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
+from redis.asyncio import Redis
+from redis_servers import MakeClient, fake_redis
 
 from pyworkers.clock import ManualClock
 from pyworkers.engines.kv import ENGINES, KVEngine, KVEntry, KVKey, KVPage, KVWrite
+from pyworkers.engines.kv.redis_engine import RedisKVEngine
 from pyworkers.engines.kv.sqlite_engine import SqliteKVEngine
 from pyworkers.errors import EngineBusy, EngineClosed, EngineCorrupt, EngineError
 
@@ -20,25 +25,47 @@ Program = Callable[[KVEngine], Awaitable[None]]
 
 
 class Bench:
-    """Makes engines of one kind on one clock."""
+    """Makes engines of one kind on one clock.
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+    Args:
+        place: the file of SQLite, None for memory, or what makes a client of Redis.
+    """
+
+    def __init__(self, place: Path | MakeClient | None) -> None:
+        self.place = place
         self.clock = ManualClock(NOW_S)
+        self._client: Any = None
 
     def open(self) -> KVEngine:
-        return SqliteKVEngine(self.path, clock=self.clock)
+        if callable(self.place):
+            self._client = self.place()
+            return RedisKVEngine(self._client, "ns", clock=self.clock)
+        return SqliteKVEngine(self.place, clock=self.clock)
 
-    def run(self, program: Program) -> None:
+    def main(self, program: Program) -> None:
         async def main() -> None:
-            async with self.open() as engine:
-                await program(engine)
+            try:
+                await program(self.open())
+            finally:
+                if self._client is not None:
+                    await self._client.aclose()
 
         asyncio.run(main())
 
+    def run(self, program: Program) -> None:
+        async def in_context(engine: KVEngine) -> None:
+            async with engine:
+                await program(engine)
 
-@pytest.fixture(params=["sqlite", "sqlite-memory"])
+        self.main(in_context)
+
+
+@pytest.fixture(params=["sqlite", "sqlite-memory", "redis-fake", "redis-valkey"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    if request.param == "redis-fake":
+        return Bench(fake_redis())
+    if request.param == "redis-valkey":
+        return Bench(request.getfixturevalue("valkey"))
     return Bench(tmp_path / "kv" / "ns.sqlite" if request.param == "sqlite" else None)
 
 
@@ -105,6 +132,16 @@ def test_get_many_answers_in_the_order_asked_none_for_an_absent_key(bench: Bench
             KVEntry(b"2", "3"),
         ]
         assert await engine.get_many([]) == []
+
+    bench.run(program)
+
+
+def test_writes_of_one_key_happen_in_the_order_in_which_they_were_made(bench: Bench) -> None:
+    async def program(engine: KVEngine) -> None:
+        for last in (b"9", None):
+            writes = [engine.put("k", str(n).encode()) for n in range(10)]
+            await asyncio.gather(*writes, *([] if last else [engine.delete("k")]))
+            assert await engine.get("k") == (last and KVEntry(last))
 
     bench.run(program)
 
@@ -196,8 +233,7 @@ def test_what_was_acknowledged_is_there_after_the_engine_is_opened_again(tmp_pat
 
 
 def test_close_is_idempotent_and_every_use_after_it_raises_engine_closed(bench: Bench) -> None:
-    async def main() -> None:
-        engine = bench.open()
+    async def program(engine: KVEngine) -> None:
         await engine.put("k", b"1")
         await engine.close()
         await engine.close()
@@ -208,11 +244,13 @@ def test_close_is_idempotent_and_every_use_after_it_raises_engine_closed(bench: 
         with pytest.raises(EngineClosed):
             await engine.list_keys()
 
-    asyncio.run(main())
+    bench.main(program)
 
 
 def test_the_table_names_classes_that_exist() -> None:
-    assert ENGINES == {"sqlite": "pyworkers.engines.kv.sqlite_engine:SqliteKVEngine"}
+    for place in ENGINES.values():
+        module, _, name = place.partition(":")
+        assert callable(getattr(import_module(module), name))
 
 
 def test_another_program_reads_the_file_while_it_is_open(tmp_path: Path) -> None:
@@ -286,3 +324,56 @@ def test_a_long_log_is_moved_into_the_file_while_the_engine_is_open(tmp_path: Pa
 
     Bench(path).run(program)
     assert path.stat().st_size > 5_000_000
+
+
+@pytest.mark.parametrize("bench", ["redis-fake", "redis-valkey"], indirect=True)
+def test_what_was_acknowledged_is_there_for_another_engine_on_the_same_server(bench: Bench) -> None:
+    async def write(engine: KVEngine) -> None:
+        await engine.put("k", b"v", metadata="{}", expires_at_s=NOW_S + 60)
+
+    async def read(engine: KVEngine) -> None:
+        assert await engine.get("k") == KVEntry(b"v", "{}", NOW_S + 60)
+
+    bench.run(write)
+    bench.run(read)
+
+
+@pytest.mark.parametrize("bench", ["redis-fake", "redis-valkey"], indirect=True)
+def test_namespaces_on_one_server_are_apart_and_leave_nothing_behind(bench: Bench) -> None:
+    async def program(engine: KVEngine) -> None:
+        client = bench._client
+        other = RedisKVEngine(client, "ns}:k", clock=bench.clock)
+        await engine.put("k", b"1", metadata="1", expires_at_s=NOW_S + 60)
+        await other.put("k", b"2")
+        assert await engine.get("k") == KVEntry(b"1", "1", NOW_S + 60)
+        assert await other.get("k") == KVEntry(b"2")
+        await other.delete("k")
+        bench.clock.advance(60)
+        await engine.put("new", b"")  # a write removes what has expired
+        assert sorted(await client.keys("*")) == [b"pyworkers:kv:{ns}:i", b"pyworkers:kv:{ns}:k:new"]
+
+    bench.run(program)
+
+
+@pytest.mark.parametrize("bench", ["redis-fake", "redis-valkey"], indirect=True)
+def test_a_long_listing_passes_over_expired_keys(bench: Bench) -> None:
+    async def program(engine: KVEngine) -> None:
+        expiring = [KVWrite(f"a{n:04}", b"", expires_at_s=NOW_S + 60) for n in range(2_500)]
+        await engine.put_many([*expiring, KVWrite("b", b""), KVWrite("c", b"", '"m:1"')])
+        assert len((await engine.list_keys(limit=3_000)).keys) == 2_502
+        bench.clock.advance(60)
+        assert await engine.list_keys(limit=2) == KVPage([KVKey("b"), KVKey("c", '"m:1"')], True)
+        assert await engine.list_keys(limit=1, after="a2") == KVPage([KVKey("b")], False)
+
+    bench.run(program)
+
+
+def test_a_server_that_is_not_there_is_an_engine_error() -> None:
+    async def main() -> None:
+        client = Redis(host="127.0.0.1", port=1, retry=None)
+        engine = RedisKVEngine(client, "ns")
+        with pytest.raises(EngineBusy, match=r"the Redis server cannot be reached: .*127\.0\.0\.1:1"):
+            await engine.get("k")
+        await client.aclose()
+
+    asyncio.run(main())

@@ -284,3 +284,16 @@ def test_opening_an_engine_imports_no_model_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_using_llama_cpp_python_leaves_no_file_open(tiny_model: Path) -> None:
+    pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
+    code = (
+        "from pathlib import Path\n"
+        "from pyworkers.engines.ai.gguf import read_gguf\n"
+        "from pyworkers.engines.ai.llama_cpp_engine import LlamaCppBackend\n"
+        "from pyworkers.engines.ai.local import LocalSettings\n"
+        f"LlamaCppBackend(read_gguf(Path({str(tiny_model)!r})), LocalSettings(512, 1, 1), False)\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "default", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, [line for line in done.stderr.splitlines() if "ResourceWarning" in line]) == (0, [])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from pyworkers.engines.ai.errors import ContextOverflow, ModelCorrupt
@@ -34,9 +36,7 @@ class LlamaCppBackend:
     parallel = 1
 
     def __init__(self, info: GgufInfo, settings: LocalSettings, embedding: bool) -> None:  # noqa: FBT001
-        import llama_cpp  # imported when first used: the idle server does not pay for it
-
-        self._library: Any = llama_cpp
+        llama_cpp = self._library = _load_library()
         self._context = settings.context_for(info)
         options: dict[str, Any] = {"embedding": True, "pooling_type": info.pooling} if embedding else {}
         if embedding:
@@ -113,3 +113,15 @@ class LlamaCppBackend:
 
     def _adds_bos(self) -> bool:
         return bool(self._library.llama_vocab_get_add_bos(self._llama._model.vocab))
+
+
+@cache
+def _load_library() -> Any:
+    """Import the library when it is first used: the idle server does not pay for it."""
+    import llama_cpp
+    from llama_cpp import _utils
+
+    # It opens /dev/null twice when it is imported, and leaves that open.
+    for file in (_utils.outnull_file, _utils.errnull_file):
+        atexit.register(file.close)
+    return llama_cpp

@@ -85,8 +85,7 @@ def execute(
         print_json({"error": {"text": error.message}})
         raise click.exceptions.Exit(error.exit_status) from error
     if not as_json:
-        count = len(results)
-        note(f"{count} command{'' if count == 1 else 's'} executed successfully.")
+        note(f"{_counted(len(results), 'command')} executed successfully.")
     _print_results(results, as_json=as_json)
 
 
@@ -174,7 +173,7 @@ d1.add_command(migrations)
 
 
 async def _run(stores: Stores, found: Database, statements: Sequence[str]) -> list[D1Result]:
-    async with busy(f"Executing {len(statements):,} statements"):
+    async with busy(f"Executing {_counted(len(statements), 'statement')}"):
         return await found.run(stores, statements)
 
 
@@ -251,6 +250,10 @@ def _print_results(results: Sequence[D1Result], *, as_json: bool) -> None:
             for some, result in zip(rows, results, strict=True)
         ]
     )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _value(value: object) -> object:

@@ -74,12 +74,16 @@ def progress(label: str, total: int | None, *, unit: str = "") -> Iterator[Calla
 async def busy(label: str) -> AsyncIterator[None]:
     """Show that something goes on, and for how long, once it takes long."""
 
+    is_drawn = False
+
     async def show() -> None:
+        nonlocal is_drawn
         started_s = time.monotonic()
         await asyncio.sleep(PATIENCE_S)
         if not sys.stderr.isatty():
             note(f"{label} ...")
             return
+        is_drawn = True
         while True:
             click.echo(f"\r{label} ... {time.monotonic() - started_s:.0f} s", err=True, nl=False)
             await asyncio.sleep(_TICK_S)
@@ -88,10 +92,10 @@ async def busy(label: str) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        is_drawn = not shown.cancel() or sys.stderr.isatty()
+        shown.cancel()
         with suppress(asyncio.CancelledError):
             await shown
-        if is_drawn and sys.stderr.isatty():
+        if is_drawn:
             click.echo("\r\x1b[K", err=True, nl=False)
 
 

@@ -54,7 +54,9 @@ class Place:
             () if self.config is None else (self.config,),
             environment=self.environment,
             env_files=self.env_files,
-            allow_unknown=True,  # what is wrong about a worker does not keep anybody from its data
+            # What is wrong about a worker, or not built yet, does not keep anybody from its data.
+            allow_unknown=True,
+            needs_main=False,
         )
 
     @property

@@ -35,12 +35,14 @@ class LoadOptions:
     Attributes:
         env_files: read these in place of ``.dev.vars`` and ``.env``.
         allow_unknown: unknown keys and compatibility flags become warnings.
+        needs_main: the worker is to run; False is for what only reads its bindings.
         environ: the process environment.
         clock: tells which compatibility dates are in the future.
     """
 
     env_files: tuple[Path, ...] = ()
     allow_unknown: bool = False
+    needs_main: bool = True
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     clock: Clock = field(default_factory=SystemClock)
 
@@ -71,7 +73,7 @@ def load_worker(path: Path, environment: str | None = None, options: LoadOptions
         name=_name(reader, values),
         config_path=config_path,
         root=config_path.parent,
-        main=_main(reader.source, values),
+        main=_main(reader.source, values) if options.needs_main else None,
         environment=environment,
         environments=values.environments,
         top_level_name=values.top_level_name,

@@ -27,6 +27,7 @@ def load_project(
     environment: str | None = None,
     env_files: Sequence[Path] = (),
     allow_unknown: bool = False,
+    needs_main: bool = True,
     environ: Mapping[str, str] | None = None,
     clock: Clock | None = None,
 ) -> Project:
@@ -39,6 +40,7 @@ def load_project(
             None takes ``CLOUDFLARE_ENV``, "" the top level.
         env_files: read these, relative to each configuration file, in place of ``.dev.vars`` and ``.env``.
         allow_unknown: unknown keys are warnings.
+        needs_main: the workers are to run; False is for what only reads their bindings.
         environ: the process environment; None takes ``os.environ``.
 
     Raises:
@@ -47,7 +49,7 @@ def load_project(
     folder = folder.absolute()
     environ = dict(os.environ) if environ is None else environ
     environment = environ.get("CLOUDFLARE_ENV") if environment is None else environment
-    options = LoadOptions(tuple(env_files), allow_unknown, environ, clock or SystemClock())
+    options = LoadOptions(tuple(env_files), allow_unknown, needs_main, environ, clock or SystemClock())
     paths = [_config_path(folder / path) for path in configs] or [_nearest_config(folder)]
     tools, tools_path = find_tool_config(paths[0].parent)
     root = tools_path.parent if tools_path else paths[0].parent

@@ -54,8 +54,7 @@ def table(title: str, *names: str) -> str:
 
 
 def test_a_migration_is_created_with_the_next_number(tmp_path: Path) -> None:
-    (tmp_path / "wrangler.toml").write_text(CONFIG)
-    (tmp_path / "entry.py").touch()
+    (tmp_path / "wrangler.toml").write_text(CONFIG)  # the worker's module is not written yet
     out = printed(tmp_path, "d1", "migrations", "create", "database", "add users")
     file = tmp_path / "migrations" / "0001_add_users.sql"
     assert out == (

@@ -60,7 +60,12 @@ _KEPT_ERROR_NAMES: Final = frozenset(
 
 
 def structured_clone(
-    value: Any, *, for_rpc: bool = False, transfer: Iterable[Any] = (), stub: Stub | None = None
+    value: Any,
+    *,
+    for_rpc: bool = False,
+    transfer: Iterable[Any] = (),
+    stub: Stub | None = None,
+    stream: Stub | None = None,
 ) -> Any:
     """Copy a value as the platform does; cycles and shared parts are kept.
 
@@ -68,13 +73,14 @@ def structured_clone(
         for_rpc: platform objects that can travel do, a Python object is worded as the RPC layer words it.
         transfer: ArrayBuffers whose memory moves to the copy; they are empty afterwards.
         stub: makes what the other side gets for a function or an RpcTarget; without it both are refused.
+        stream: makes what the other side gets for a ReadableStream; without it, it is the same stream.
 
     Raises:
         JsException: DataCloneError.
     """
     if value is None or isinstance(value, str | bool | int | float):
         return value
-    clone = _Clone(for_rpc=for_rpc, stub=stub)
+    clone = _Clone(for_rpc=for_rpc, stub=stub, stream=stream)
     buffers = list(transfer)
     for buffer in buffers:
         if not isinstance(buffer, ArrayBuffer):
@@ -96,9 +102,10 @@ def structuredClone(value: Any = None, options: object = None) -> Any:
 class _Clone:
     """One copy: what it has copied so far."""
 
-    def __init__(self, *, for_rpc: bool, stub: Stub | None) -> None:
+    def __init__(self, *, for_rpc: bool, stub: Stub | None, stream: Stub | None) -> None:
         self.for_rpc = for_rpc
         self.stub = stub
+        self.stream = stream
         self.done: dict[int, Any] = {}
         self.kept: list[Any] = []  # keeps the keys of `done` alive
 
@@ -190,6 +197,8 @@ class _Clone:
         kind = value.js_name
         if self.stub is not None and (kind == "RpcTarget" or _is_function(value)):
             return self.remember(value, self.stub(value))
+        if self.for_rpc and kind == "ReadableStream" and self.stream is not None:
+            return self.remember(value, self.stream(value))
         if self.for_rpc and kind in TRAVELS:
             return value
         if kind in ("Number", "String", "Boolean"):

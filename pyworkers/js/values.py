@@ -178,6 +178,8 @@ class JsConstructor(JsProxy, js_name="Function", is_function=True):
     def __call__(self, *args: object, **_kwargs: object) -> object:
         if self.call_without_new is not None:
             return self.call_without_new(*args)
+        if self.python_class.js_new.__func__ is JsProxy.js_new.__func__:  # type: ignore[attr-defined]  # a classmethod
+            raise type_error("Illegal constructor")
         raise type_error(
             f"Failed to construct '{self.name}': Please use the 'new' operator, this object constructor "
             "cannot be called as a function."

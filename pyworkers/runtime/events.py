@@ -64,6 +64,14 @@ class Event:
             self._ctx = ExecutionContext(self, self.props)
         return self._ctx
 
+    def before_output(self) -> None:
+        """Called before something leaves the event: a Durable Object makes durable what it has written."""
+
+    @property
+    def passes_through(self) -> bool:
+        """Tell whether the worker called ``passThroughOnException``."""
+        return self._ctx is not None and self._ctx.passes_through
+
     async def until_done(self) -> bool:
         """Wait for what ``waitUntil`` keeps alive; tells whether none of it failed."""
         return self._ctx is None or await self._ctx.until_done()

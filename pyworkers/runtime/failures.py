@@ -20,12 +20,20 @@ def remote_error(error: BaseException) -> BaseException:
     """Return the error as the other side of a service binding sees it.
 
     A JavaScript error keeps its message, and its name where that is a built-in one; a Python exception becomes a
-    ``PythonError`` whose message is its traceback. Cancellation stays what it is.
+    ``PythonError`` whose message is its traceback. Either says with ``remote`` where it came from. Cancellation stays
+    what it is.
 
     Source: recorded, contracts/services, services.rpc.errors; contracts/python, python.do.rpc
     """
     if isinstance(error, asyncio.CancelledError):
         return error
+    found = plain_error(error)
+    found.remote = True  # type: ignore[attr-defined]  # JavaScript's own field
+    return found
+
+
+def plain_error(error: BaseException) -> JsException:
+    """Return the error as JavaScript code has it that knows nothing of the error's own fields."""
     if isinstance(error, JsException):
         if error.kind == "DOMException":
             return JsException(error.name, error.message, kind="DOMException")

@@ -17,7 +17,7 @@ from contextvars import Context
 from pathlib import Path
 from time import perf_counter
 from types import CoroutineType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pyworkers.config.model import WorkerConfig
 from pyworkers.errors import WorkerLoadError
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from pyworkers.bindings.assets import AssetSite
 
 _log = logging.getLogger("pyworkers.worker")
+
+# What every entrypoint has and no other worker can call.
+NEVER_METHODS: Final = ("ctx", "env")
 
 
 class Isolate:
@@ -125,15 +128,33 @@ class Isolate:
         event = event or self._event(kind, None, caller)
         return await self._run(event, self._trigger(event, kind, payload))
 
-    def open_event(self, kind: str) -> Event:
-        """Return a new event from outside, to be handed to `fetch` or `trigger`."""
-        return self._event(kind, None, None)
+    def open_event(self, kind: str, *, props: JsObject | None = None, caller: Event | None = None) -> Event:
+        """Return a new event, to be handed to `fetch` or `trigger`; from outside where it has no caller."""
+        return self._event(kind, props, caller)
 
     def has_handler(self, kind: str) -> bool:
         """Tell whether the worker handles this kind of event."""
         if self.handlers.default is not None:
             return hasattr(self.handlers.default, self._class_handler(kind))
         return kind in self.handlers.functions
+
+    def run_object_event(
+        self, event: Event, coroutine: Coroutine[Any, Any, Any], drive: Callable[[Suspendable], Awaitable[Any]]
+    ) -> Coroutine[Any, Any, Any]:
+        """Run an event of one of this worker's Durable Objects; ``drive`` holds it back at the object's gate."""
+        return self._run(event, coroutine, drive)
+
+    def to_response(self, returned: Any) -> Response:
+        """Return the Response of what a handler returned.
+
+        Raises:
+            JsException: TypeError, when there is none in it.
+        """
+        return self._response(returned)
+
+    def to_rpc(self, value: Any) -> Any:
+        """Return what a method returned as JavaScript has it."""
+        return self._to_rpc(value)
 
     # ---- the life of the isolate
 
@@ -174,13 +195,17 @@ class Isolate:
             return Event(self, kind, props=props)
         return Event(self, kind, depth=caller.depth + 1, root=caller, props=props)
 
-    async def _run(self, event: Event, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    async def _run(
+        self, event: Event, coroutine: Coroutine[Any, Any, Any], drive: Callable[[Suspendable], Awaitable[Any]] | None = None
+    ) -> Any:
+        """Run an event's code; ``drive`` puts something between it and what it waits for."""
         context = self.context.copy()
         context.run(EVENT.set, event)
         failed = True
         self.events_open += 1
         try:
-            result = await Suspendable(coroutine, context=context, meter=event)
+            running = Suspendable(coroutine, context=context, meter=event)
+            result = await (running if drive is None else drive(running))
             failed = False
             return result
         except CpuLimitExceeded as error:
@@ -229,9 +254,11 @@ class Isolate:
         return response
 
     async def _call(self, event: Event, method: str, args: tuple[Any, ...], entrypoint: str | None) -> Any:
+        if method in NEVER_METHODS:
+            raise type_error(not_implemented(method))
         instance = self._instance(event, entrypoint) if self._has_class(entrypoint) else None
         function = getattr(instance, method, None)
-        if function is None:
+        if not callable(function):
             raise type_error(f"Method {method} does not exist")
         from_rpc = self.sdk.python_from_rpc
         result = function(*[from_rpc(arg) for arg in args])
@@ -328,6 +355,11 @@ class Isolate:
     def _import(self, main: Path) -> tuple[Any, ModuleType]:
         sdk = self.namespace.import_module("workers")
         return sdk, self.namespace.load(main.stem)
+
+
+def not_implemented(method: str | None) -> str:
+    """The platform's text for an RPC method that the other side does not have."""
+    return f'The RPC receiver does not implement the method "{method}".'
 
 
 def load_error(worker: str, error: BaseException, roots: Sequence[str]) -> WorkerLoadError:

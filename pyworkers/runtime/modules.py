@@ -14,7 +14,7 @@ from typing import Any
 from pyworkers.js.promise import settle
 from pyworkers.js.values import JsException, JsObject, JsProxy, call
 from pyworkers.runtime.events import current_event
-from pyworkers.runtime.failures import remote_error
+from pyworkers.runtime.failures import plain_error
 
 _env_override: ContextVar[Any] = ContextVar("pyworkers.env", default=None)
 
@@ -84,7 +84,7 @@ def wrap_workflow_step_callback(callback: Callable[..., Any]) -> Callable[..., A
         except JsException:
             raise
         except Exception as error:
-            failure = remote_error(error)
+            failure = plain_error(error)
             if type(error).__name__ == "NonRetryableError":
                 failure = JsException("NonRetryableError", str(failure).rstrip().rpartition("\n")[2].partition(": ")[2])
             raise failure from error

@@ -9,7 +9,8 @@ Source: recorded, contracts/services
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Generator
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -18,11 +19,15 @@ from pyworkers.js.promise import JsPromise, is_thenable, js_async, settle
 from pyworkers.js.redirects import follow_redirects
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
+from pyworkers.js.streams.readable import ReadableStream
+from pyworkers.js.streams.sources import NOT_BYTES
 from pyworkers.js.values import JsException, JsObject, JsProxy, js_arguments, type_error
 from pyworkers.runtime.events import Event, current_event
-from pyworkers.runtime.failures import remote_error
-from pyworkers.runtime.isolate import Isolate
+from pyworkers.runtime.failures import format_traceback, remote_error
+from pyworkers.runtime.isolate import NEVER_METHODS, Isolate, not_implemented
 from pyworkers.runtime.metrics import Metrics
+
+_log = logging.getLogger("pyworkers.worker")
 
 
 class Target(Protocol):
@@ -114,13 +119,20 @@ class Fetcher(JsProxy):
         return await follow_redirects(request, lambda sent: self._send(isolate, sent, caller))
 
     async def _send(self, isolate: Isolate, request: Request, caller: Event | None) -> Response:
+        event = isolate.open_event("fetch", props=self._own_props(), caller=caller)
         try:
-            response = await isolate.fetch(
-                request.delivered(), entrypoint=self._entrypoint, props=self._own_props(), caller=caller
-            )
+            response = await isolate.fetch(request.delivered(), entrypoint=self._entrypoint, event=event)
         except (Exception, asyncio.CancelledError) as error:
+            if event.passes_through and isinstance(error, Exception):
+                # There is no origin behind a bound worker that could answer instead.
+                _log.error("%s: uncaught, and passed through\n%s", self._service, format_traceback(error).rstrip())
+                return Response(b"", status=500).received(request)
             raise remote_error(error) from None
-        return response.received(request)
+        received = response.received(request)
+        body = received.body_source
+        if isinstance(body, ReadableStream):
+            body.source.translate = remote_error
+        return received
 
     async def _call(self, method: str, args: tuple[Any, ...], caller: Event | None) -> Any:
         isolate = self._target()
@@ -142,7 +154,7 @@ _NOT_METHODS = frozenset(("then", "python_class", "js_object", "js_response"))
 
 
 class RpcMethod(JsProxy, js_name="RpcProperty"):
-    """``env.X.method``: a call runs it; awaiting reads the property."""
+    """``env.X.method``: a call runs it; awaiting reads the property, which is a stub of the method."""
 
     def __init__(self, fetcher: Fetcher, name: str) -> None:
         self._fetcher = fetcher
@@ -150,6 +162,14 @@ class RpcMethod(JsProxy, js_name="RpcProperty"):
 
     def __call__(self, *args: Any, **kwargs: Any) -> JsPromise:
         return self._fetcher._invoke(self._name, js_arguments(args, kwargs))
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._read().__await__()
+
+    async def _read(self) -> RpcStub:
+        if self._name in NEVER_METHODS:
+            raise remote_error(type_error(not_implemented(self._name)))
+        return RpcStub(self)
 
 
 class RpcStub(JsProxy, js_name="RpcStub"):
@@ -172,7 +192,7 @@ class RpcStub(JsProxy, js_name="RpcStub"):
             raise JsException("Error", "RPC stub used after being disposed.")
         function = self._target if method is None else getattr(self._target, method, None)
         if not callable(function):
-            raise type_error(f'The RPC receiver does not implement the method "{method}".')
+            raise type_error(not_implemented(method))
         try:
             result = function(*[send(arg) for arg in args])
             return send(await settle(result) if is_thenable(result) else result)
@@ -206,7 +226,41 @@ def send(value: Any) -> Any:
     Raises:
         JsException: DataCloneError, with the platform's text.
     """
-    return structured_clone(value, for_rpc=True, stub=make_stub)
+    return structured_clone(value, for_rpc=True, stub=make_stub, stream=_RemoteChunks.stream_of)
+
+
+class _RemoteChunks:
+    """The chunks of a stream that was sent to another worker; the stream itself stays behind, locked."""
+
+    def __init__(self, stream: ReadableStream) -> None:
+        self._chunks = stream.chunks()
+
+    @classmethod
+    def stream_of(cls, stream: ReadableStream) -> ReadableStream:
+        """Return the stream that the other side gets.
+
+        Raises:
+            JsException: TypeError, when a reader holds it.
+        """
+        return ReadableStream.of_async_iterator(cls(stream), length=stream.length)
+
+    def __aiter__(self) -> _RemoteChunks:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await self._chunks.__anext__()
+        except (StopAsyncIteration, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            if isinstance(error, JsException) and error.message == NOT_BYTES:
+                # The platform never ends such a read; without a word that is hard to find.
+                _log.warning("a stream of other chunks than bytes was sent over RPC: it can never be read")
+                await asyncio.Event().wait()
+            raise remote_error(error) from None
+
+    async def aclose(self) -> None:
+        await self._chunks.aclose()
 
 
 def make_stub(target: Any) -> RpcStub:

@@ -13,6 +13,7 @@ import pytest
 
 from pyworkers.js.values import JsException, JsProxy, dom_exception, type_error
 from pyworkers.runtime.environment import js_value
+from pyworkers.runtime.events import Event
 from pyworkers.runtime.services import Fetcher
 
 HERE = Path(__file__).parent
@@ -177,6 +178,9 @@ def javascript_service(runtime):
 
 class JavaScriptService:
     """Answers as the recordings' JavaScript target does; it stands where an isolate stands."""
+
+    def open_event(self, kind, **_options):
+        return Event(self, kind)
 
     async def fetch(self, request, **_options):
         if request.url.endswith("/throw"):

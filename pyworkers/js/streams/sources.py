@@ -41,10 +41,12 @@ class Source:
         length: the number of bytes that will come, where it is known.
         state: ``readable``, ``closed`` or ``errored``.
         error: what reads raise once the state is ``errored``.
+        translate: makes of an error what readers get, where the stream has gone to another worker; None leaves it.
     """
 
     is_bytes = False
     length: int | None = None
+    translate: Callable[[BaseException], BaseException] | None = None
 
     def __init__(self) -> None:
         self.state = READABLE
@@ -97,7 +99,7 @@ class Source:
     def fail(self, error: BaseException) -> None:
         """Become errored."""
         if self.state is READABLE:
-            self.state, self.error = ERRORED, error
+            self.state, self.error = ERRORED, error if self.translate is None else self.translate(error)
             self._notify()
 
     def _notify(self) -> None:
@@ -212,7 +214,9 @@ class IteratorSource(ByteSource):
                 raise
             except Exception as error:
                 self.fail(error)
-                raise
+                if self.error is error:
+                    raise
+                return self._ended()
             return chunk
 
     def finish(self) -> None:
@@ -358,7 +362,7 @@ class QueueSource(Source):
         self._queue.clear()
         self._total = 0
         super().fail(error)
-        self.abandon_reads(error)
+        self.abandon_reads(self.error or error)
 
     def abandon_reads(self, error: BaseException) -> None:
         """Make every waiting read raise ``error``."""

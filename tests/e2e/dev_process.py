@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +23,34 @@ main = "{main}"
 compatibility_date = "2026-04-01"
 compatibility_flags = ["python_workers"]
 """
+
+HELLO = """
+from workers import Response
+
+async def fetch(request, env):
+    return Response("hello")
+"""
+
+API = """
+from workers import Response
+
+async def fetch(request, env, ctx):
+    print("api was asked for", request.url.rpartition("/")[2])
+    return await env.STREAMING.fetch(request)
+"""
+
+STREAMING = """
+from workers import Response, WorkerEntrypoint
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        print("streaming answers")
+        return Response("from streaming", headers={"X-Made-By": "streaming"})
+"""
+
+SERVICE = '\nservices = [{ binding = "STREAMING", service = "streaming" }]\n'
+
+MakeWorker = Callable[..., Path]
 
 
 class Dev:

@@ -37,6 +37,11 @@ class PyworkersError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def next_step(self) -> str:
+        """The hint as it is shown everywhere: a clause without capital and full stop; empty where there is none."""
+        return as_clause(self.hint or "")
+
 
 class UserError(PyworkersError):
     """The project or the command is wrong; shown without a traceback."""
@@ -148,6 +153,14 @@ class InternalError(PyworkersError):
     exit_status = 3
 
 
+def as_clause(sentence: str) -> str:
+    """Return a sentence without its capital and full stop, a name that it begins with left alone."""
+    first = sentence.partition(" ")[0]
+    if first[1:].islower() or first in ("A", "I"):
+        sentence = sentence[0].lower() + sentence[1:]
+    return sentence.removesuffix(".")
+
+
 def render_user_error(error: PyworkersError) -> str:
     """Return message, place and next step as lines."""
     file: Path | None = getattr(error, "file", None)
@@ -156,6 +169,6 @@ def render_user_error(error: PyworkersError) -> str:
     lines = [f"Error: {f'{worker}: ' if worker and isinstance(error, UserError) else ''}{error.message}"]
     if file is not None:
         lines.append(f"  at {file}:{line}" if line else f"  in {file}")
-    if error.hint:
-        lines.append(f"  {error.hint}")
+    if error.next_step:
+        lines.append(f"  {error.next_step}")
     return "\n".join(lines) + "\n"

@@ -53,7 +53,7 @@ class Reader:
         error = self.source.unknown_key(key, known)
         if not self.allow_unknown:
             raise error
-        self.warnings.append(f"{self.source.path.name}:{error.line}: {error.message}. {error.hint}")
+        self.warnings.append(f"{self.source.path.name}:{error.line}: {error.message}; {error.next_step}")
 
     def require_string(self, table: Mapping[str, object], name: str, key: KeyPath) -> None:
         """Check that ``table``, which stands at ``key``, has a string ``name``.

@@ -38,7 +38,7 @@ def describe_failure(error: BaseException, *, full: bool = False) -> str:
         head = error.message.rstrip() if error.name == "PythonError" else f"{error.name}: {error.message}"
         return f"{head}{stack}"
     if isinstance(error, PyworkersError):
-        return f"{type(error).__name__}: {error.message}\n" + (f"{error.hint}\n" if error.hint else "")
+        return f"{type(error).__name__}: {error.message}\n" + (f"{error.next_step}\n" if error.hint else "")
     return format_traceback(error)
 
 
@@ -47,7 +47,7 @@ def describe_load_error(error: WorkerLoadError) -> str:
     place = f'  File "{error.file}", line {error.line}\n' if error.file and error.line else ""
     if place and error.file is not None and error.line is not None:
         place += _source_line(str(error.file), error.line)
-    hint = f"{error.hint}\n" if error.hint else ""
+    hint = f"{error.next_step}\n" if error.hint else ""
     return f"{error.worker} could not be loaded\n{place}{error.message}\n{hint}"
 
 

@@ -212,7 +212,7 @@ class Reloader:
 def _config_problem(error: PyworkersError) -> str:
     file, line = getattr(error, "file", None), getattr(error, "line", None)
     place = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
-    hint = f"\n{error.hint}" if error.hint else ""
+    hint = f"\n{error.next_step}" if error.hint else ""
     return f"{place}{error.message}{hint}\nThe last good configuration stays in force."
 
 

@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from pyworkers.js.clone import structured_clone
-from pyworkers.js.promise import JsPromise, is_thenable, js_async, settle
+from pyworkers.js.promise import JsPromise, is_thenable, settle
 from pyworkers.js.redirects import follow_redirects
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
@@ -199,9 +199,10 @@ class RpcStub(JsProxy, js_name="RpcStub"):
         except Exception as error:
             raise remote_error(error) from None
 
-    @js_async
-    async def dup(self) -> RpcStub:
-        """Return another stub of the same function."""
+    def dup(self, *_: object) -> RpcStub:
+        """Return another stub of the same function; each is disposed on its own."""
+        if self._disposed:
+            raise JsException("Error", "RPC stub used after being disposed.")
         return RpcStub(self._target)
 
     def dispose(self) -> None:

@@ -25,7 +25,7 @@ class Default(WorkerEntrypoint):
             # Not self.env: the SDK's wrapper makes Python's values of the answers, and recordings hold JavaScript's.
             bindings = import_from_javascript("cloudflare:workers").env
             scope = build_scope({name: getattr(bindings, name) for name in BINDINGS})
-            return Response(json.dumps(await record(json.loads(await request.text()), scope)))
+            return Response(json.dumps(await record(json.loads(await request.text()), scope, hang_after_s=1)))
         if url.pathname == "/depth":
             n = int(url.searchParams.get("n"))
             if n <= 0:

@@ -469,8 +469,8 @@ def test_unknown_keys_and_flags_can_be_allowed(tmp_path: Path) -> None:
     text = HEAD.replace('"python_workers"', '"python_workers", "new_flag"') + "compatability_date = 1\n"
     config = load(tmp_path, text, allow_unknown=True)
     assert config.warnings == (
-        'wrangler.toml:5: Unexpected field found in the top level: "compatability_date". '
-        'Did you mean "compatibility_date"?',
+        'wrangler.toml:5: Unexpected field found in the top level: "compatability_date"; '
+        'did you mean "compatibility_date"?',
         "No such compatibility flag: new_flag",
     )
 

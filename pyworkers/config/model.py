@@ -235,6 +235,25 @@ class Engines:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class S3Config:
+    """``[tool.pyworkers.s3]``: the endpoint of the R2 engine ``s3``.
+
+    Attributes:
+        endpoint_url: None is Amazon's.
+        region: as the endpoint names it.
+        access_key_id_env: the process variable that holds the access key; where it is not set, boto3 looks for one.
+        secret_access_key_env: the process variable that holds its secret.
+        buckets: a bucket's name here to its name there, where the two differ.
+    """
+
+    endpoint_url: str | None = None
+    region: str = "auto"
+    access_key_id_env: str = "AWS_ACCESS_KEY_ID"
+    secret_access_key_env: str = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a variable
+    buckets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DevSettings:
     """``[tool.pyworkers.dev]``: what stands between a client and the primary worker.
 
@@ -274,6 +293,7 @@ class ToolConfig:
     redis: RedisConfig = RedisConfig()
     ai: AIConfig = AIConfig()
     dev: DevSettings = field(default_factory=DevSettings)
+    s3: S3Config = field(default_factory=S3Config)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import boto3
 import pytest
+import uvloop
 from botocore.config import Config
 
 from pyworkers.bindings.r2 import R2Bucket
@@ -97,7 +98,11 @@ def server(project: Path) -> Iterator[S3Server]:
             started.set()
             await stop.wait()
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    def run() -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # the loop that the server uses
+            runner.run(serve())
+
+    thread = threading.Thread(target=run)
     thread.start()
     assert started.wait(30)
     try:

@@ -132,7 +132,11 @@ class R2Bucket(JsProxy, js_name="R2Bucket"):
             limit = min(limit, MAX_LIST_KEYS_WITH_METADATA)
         with engine_errors("list"):
             page = await self._engine.list_objects(
-                prefix=option.prefix, delimiter=option.delimiter, after=option.after, limit=limit
+                prefix=option.prefix,
+                delimiter=option.delimiter,
+                after=option.after,
+                limit=limit,
+                with_attributes=bool(option.includes),
             )
         with_http, with_custom = "httpMetadata" in option.includes, "customMetadata" in option.includes
         objects = [HeadResult(found, with_http=with_http, with_custom=with_custom) for found in page.objects]

@@ -43,4 +43,7 @@ __all__ = [
 ]
 
 # Short name -> where the class is; imported when chosen.
-ENGINES = {"moto": "pyworkers.engines.r2.moto_engine:MotoR2Engine"}
+ENGINES = {
+    "moto": "pyworkers.engines.r2.moto_engine:MotoR2Engine",
+    "s3": "pyworkers.engines.r2.s3_engine:S3R2Engine",
+}

@@ -21,6 +21,7 @@ from pyworkers.engines.r2.blobs import BlobStore, BodyWriter, StoredBody
 from pyworkers.engines.r2.conditions import R2Condition
 from pyworkers.engines.r2.protocol import DigestMismatch, R2Attributes, R2Digest, R2Object, R2Page, R2Part
 from pyworkers.engines.r2.store import BucketStore, OpenBody, os_errors
+from pyworkers.engines.r2.transfer import PIECE_BYTES, gather, in_thread
 from pyworkers.engines.work_thread import WorkThread
 from pyworkers.errors import EngineClosed, EngineCorrupt, EngineError
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-# How much of a body is read, and how much is gathered to be written, in one trip to a thread.
-PIECE_BYTES: Final = 1024 * 1024
 # What the engine's own backend calls its only bucket.
 BUCKET: Final = "bucket"
 
@@ -90,7 +89,13 @@ class MotoR2Engine:
         await self._run(lambda backend: backend.delete_keys(BUCKET, keys))
 
     async def list_objects(
-        self, *, prefix: str = "", delimiter: str = "", after: str | None = None, limit: int = 1000
+        self,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after: str | None = None,
+        limit: int = 1000,
+        with_attributes: bool = True,  # noqa: ARG002 - they stand in the row
     ) -> R2Page:
         """Return objects in order; see the protocol."""
         return await self._run(lambda backend: backend.list_page(BUCKET, prefix, delimiter, after, limit))
@@ -188,7 +193,7 @@ class MotoR2Engine:
         then: Callable[[DurableBackend, StoredBody], R],
     ) -> R:
         """Write a body, then the row that names it."""
-        first, rest = await _begin(body)
+        first, rest = await gather(body)
         algorithms = () if digest is None else (digest.algorithm,)
         if rest is None and len(first) <= PIECE_BYTES:
             return await self._run(
@@ -199,7 +204,7 @@ class MotoR2Engine:
         try:
             await self._write(writer, first)
             while rest is not None:
-                piece, rest = await _begin(rest)
+                piece, rest = await gather(rest)
                 await self._write(writer, piece)
             with os_errors(self._place):
                 stored = await in_thread(lambda: _take(writer, b"", digest))
@@ -301,37 +306,6 @@ class _Chunks:
         reading, self._reading = self._reading, None
         if reading is not None:
             reading.close()
-
-
-async def in_thread(work: Callable[[], R]) -> R:
-    """Run work on the loop's pool of threads; even a caller that is cancelled goes on only when it is over.
-
-    What a thread still writes to must not be closed, nor its number given to another file.
-    """
-    running = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        while not running.done():
-            try:
-                await asyncio.wait([running])
-            except asyncio.CancelledError:
-                continue
-        running.exception()  # nobody else will ask for it
-        raise
-
-
-async def _begin(body: bytes | AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes] | None]:
-    """Return the first piece of a body, and what follows it, or None where that is all."""
-    if isinstance(body, bytes):
-        return body, None
-    pieces, size = [], 0
-    async for chunk in body:
-        pieces.append(chunk)
-        size += len(chunk)
-        if size > PIECE_BYTES:
-            return b"".join(pieces), body
-    return b"".join(pieces), None
 
 
 def _take(writer: BodyWriter, data: bytes, digest: R2Digest | None) -> StoredBody:

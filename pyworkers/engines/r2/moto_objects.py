@@ -27,12 +27,12 @@ from pyworkers.engines.r2.conditions import R2Condition
 from pyworkers.engines.r2.headers import attributes_of_headers, headers_of_attributes, s3_storage_class
 from pyworkers.engines.r2.protocol import R2Attributes, R2Object
 from pyworkers.engines.r2.store import BucketStore, OpenBody
+from pyworkers.engines.r2.transfer import PIECE_BYTES
 from pyworkers.engines.r2.uploads import COMPOSITE, OpenUpload, StoredPart, Uploads
 from pyworkers.errors import EngineCorrupt
 
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"
-PIECE_BYTES: Final = 1024 * 1024
 # In the order in which one is told of, where an object has several.
 _CHECKSUMS: Final = ("crc64nvme", "crc32", "crc32c", "sha1", "sha256")
 

@@ -197,7 +197,13 @@ class R2Engine(Protocol):
         ...
 
     async def list_objects(
-        self, *, prefix: str = "", delimiter: str = "", after: str | None = None, limit: int = 1000
+        self,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after: str | None = None,
+        limit: int = 1000,
+        with_attributes: bool = True,
     ) -> R2Page:
         """Return objects in order.
 
@@ -207,6 +213,7 @@ class R2Engine(Protocol):
                 and with it.
             after: keys strictly after this one, in UTF-8 order; it need not exist.
             limit: of objects and common prefixes together, 1 or more.
+            with_attributes: False where nobody looks at the objects' attributes, which may then be missing.
         """
         ...
 

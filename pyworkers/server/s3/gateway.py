@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from pyworkers.engines.r2.headers import attributes_of_headers
-from pyworkers.engines.r2.moto_engine import in_thread
 from pyworkers.engines.r2.protocol import R2Attributes
+from pyworkers.engines.r2.transfer import PIECE_BYTES, in_thread
 from pyworkers.engines.r2.uploads import UploadChecksum, Uploads
 from pyworkers.errors import EngineError
 from pyworkers.server.ingress import Receive, Scope, Send
@@ -38,8 +38,6 @@ MAX_OBJECT_BYTES: Final = 5 * 1024**3 - 5 * 1024**2
 MAX_METADATA_BYTES: Final = 2_048
 MAX_PART_NUMBER: Final = 10_000
 _MAX_XML_BYTES: Final = 16 * 1024 * 1024
-# How much of a body is gathered to be decoded, verified and written in one trip to a thread.
-_PIECE_BYTES: Final = 1024 * 1024
 _DRAINED_BYTES: Final = 16 * 1024 * 1024
 _CLIENT_LEFT: Final = 499
 _TRIES: Final = 5
@@ -78,7 +76,7 @@ class Inbox:
             chunk, is_over = await self._next()
             gathered.append(chunk)
             size += len(chunk)
-            if size >= _PIECE_BYTES or (is_over and size):
+            if size >= PIECE_BYTES or (is_over and size):
                 yield b"".join(gathered)
                 gathered.clear()
                 size = 0

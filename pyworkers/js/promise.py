@@ -344,7 +344,9 @@ def as_exception(reason: Any) -> BaseException:
     """Return what Python sees when ``reason`` is thrown: a non-Error is wrapped, its text the message."""
     if isinstance(reason, BaseException):
         return reason
-    return JsException("Error", "null" if is_nullish(reason) and reason is not None else to_string(reason))
+    error = JsException("Error", "null" if is_nullish(reason) and reason is not None else to_string(reason))
+    error._thrown = reason  # type: ignore[attr-defined]  # what was thrown, for who describes it otherwise
+    return error
 
 
 async def _follow(value: Awaitable[Any]) -> Any:

@@ -9,16 +9,17 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, Final
+from weakref import ref
 
 from pyworkers.js.blob import Blob
 from pyworkers.js.buffers import ArrayBuffer, JsBuffer
-from pyworkers.js.clone import structured_clone
 from pyworkers.js.events import CloseEvent, ErrorEvent, Event, EventTarget, MessageEvent
-from pyworkers.js.json import stringify
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import is_nullish, jsnull, to_boolean, to_integer, to_string
 from pyworkers.js.realm import current_realm
+from pyworkers.js.serialization import deserialize, serialize
 from pyworkers.js.values import JsException, JsObject, JsProxy, dom_exception, get_property, js_method, type_error
+from pyworkers.js.webidl import constructor_error
 from pyworkers.js.websocket_link import Close, HostSocket, Lane, Message
 
 READY_STATES: Final = (0, 1, 2, 3)
@@ -58,7 +59,8 @@ class WebSocket(EventTarget):
         self._state = "waiting"  # connecting | waiting | accepted | hibernatable | released
         self._half_open = False
         self._closed_incoming = self._closed_outgoing = self._failed = False
-        self._attachment: Any = None
+        self._attachment: bytes | None = None
+        self._peer: ref[WebSocket] | None = None
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
@@ -130,20 +132,19 @@ class WebSocket(EventTarget):
     @js_method
     def serializeAttachment(self, value: Any = None) -> None:
         """Keep a copy of a value with the connection, through hibernation."""
-        copy = structured_clone(value)
-        size = len((stringify(copy) or "").encode("utf-8", "surrogatepass"))
-        if size > _MAX_ATTACHMENT_BYTES:
+        data = serialize(value)
+        if len(data) > _MAX_ATTACHMENT_BYTES:
             raise JsException(
                 "Error",
-                f"A WebSocket 'attachment' cannot be larger than {_MAX_ATTACHMENT_BYTES} bytes.'attachment' was {size} "
-                "bytes.",
+                f"A WebSocket 'attachment' cannot be larger than {_MAX_ATTACHMENT_BYTES} bytes.'attachment' was "
+                f"{len(data)} bytes.",
             )
-        self._attachment = (copy,)
+        self._attachment = data
 
     @js_method
     def deserializeAttachment(self) -> Any:
         """Return a copy of the value of `serializeAttachment`, or null."""
-        return jsnull if self._attachment is None else structured_clone(self._attachment[0])
+        return jsnull if self._attachment is None else deserialize(self._attachment)
 
     # ---- the host's side
 
@@ -160,9 +161,30 @@ class WebSocket(EventTarget):
     def accept_hibernatable(self, deliver: Callable[[Message], Awaitable[None]]) -> None:
         """Begin to receive without listeners: each message, the closing one too, is awaited by ``deliver``."""
         if self._state != "waiting":
-            raise type_error("Tried to make an api::WebSocket hibernatable when it was in an incompatible state.")
+            raise JsException(
+                "Error", "Cannot call `acceptWebSocket()` if the WebSocket was already accepted via `accept()`"
+            )
+        peer = None if self._peer is None else self._peer()
+        if peer is not None and peer._state != "waiting":
+            raise JsException(
+                "Error",
+                "Cannot call `acceptWebSocket()` on this WebSocket because its pair has already been accepted or used "
+                "in a Response.",
+            )
         self._state = "hibernatable"
         self._begin(self._deliver(deliver))
+
+    def answer(self, text: str) -> None:
+        """Send a text for an object that sleeps on."""
+        if not self._closed_outgoing:
+            self._outgoing.put(text)
+
+    def disconnect(self) -> None:
+        """Break the connection: the other end sees it go without a close frame."""
+        self._failed = True
+        self._outgoing.put(Close(1006, "WebSocket disconnected without sending Close frame.", was_clean=False))
+        if self._task is not None:
+            self._task.cancel()
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -239,6 +261,7 @@ class WebSocketPair(JsProxy):
     def __init__(self) -> None:
         forth, back = Lane(), Lane()
         self.sockets = (WebSocket(back, forth), WebSocket(forth, back))
+        self.sockets[0]._peer, self.sockets[1]._peer = ref(self.sockets[1]), ref(self.sockets[0])
 
     @classmethod
     def js_new(cls, *_args: Any) -> JsProxy:
@@ -268,7 +291,9 @@ class WebSocketRequestResponsePair(JsProxy):
     @classmethod
     def js_new(cls, *args: Any) -> JsProxy:
         """``new WebSocketRequestResponsePair(request, response)``."""
-        return cls(to_string(args[0] if args else None), to_string(args[1] if len(args) > 1 else None))
+        if len(args) < 2:
+            raise constructor_error("WebSocketRequestResponsePair", len(args) + 1, "string")
+        return cls(to_string(args[0]), to_string(args[1]))
 
     def own_properties(self) -> dict[str, object]:
         """Nothing: both are accessors of the class."""

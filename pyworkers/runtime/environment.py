@@ -156,8 +156,6 @@ def _small_bindings(config: WorkerConfig, stores: Stores, hosts: Hosts) -> Itera
 
 def later_bindings(config: WorkerConfig) -> Iterator[tuple[str, str]]:
     """Yield name and kind of the bindings that this version does not emulate."""
-    for durable_object in config.durable_objects:
-        yield durable_object.name, "Durable Object"
     for producer in config.queues.producers:
         yield producer.binding, "Queue"
     for workflow in config.workflows:

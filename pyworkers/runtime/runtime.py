@@ -10,15 +10,17 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
+from pyworkers.bindings.durable import DurableObjectNamespace
 from pyworkers.clock import Clock, SystemClock
 from pyworkers.config.compat import resolve_compat
-from pyworkers.config.model import Project, ServiceBinding, WorkerConfig
+from pyworkers.config.model import DurableObjectBinding, Project, ServiceBinding, WorkerConfig
 from pyworkers.errors import WorkerLoadError
 from pyworkers.js.realm import REALM, Console, Outbound, Realm, log_console
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.values import JsObject
 from pyworkers.pyodide.suspension import NO_METER, Suspendable
+from pyworkers.runtime.durable import DurableObjects
 from pyworkers.runtime.assets import build_site
 from pyworkers.runtime.environment import Env, build_env, js_value
 from pyworkers.runtime.events import EVENT
@@ -68,6 +70,7 @@ class Runtime:
         self._retired: list[Isolate] = []
         self._previous_factory: Any = None
         self._local_time = UtcLocalTime()
+        self.durable_objects = DurableObjects(stores, self._target, clock=self.clock, metrics=self.metrics)
 
     async def __aenter__(self) -> Runtime:
         self._local_time.enter()
@@ -79,6 +82,7 @@ class Runtime:
                 self.load(name)
             except WorkerLoadError as error:
                 self.load_errors[name] = error
+        self.durable_objects.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -88,6 +92,7 @@ class Runtime:
         """Finish what ``waitUntil`` keeps alive, at most ``drain_s`` seconds, and close the stores."""
         isolates = [*self.isolates.values(), *self._retired]
         await asyncio.gather(*(isolate.drain(drain_s) for isolate in isolates))
+        await self.durable_objects.close()
         for isolate in isolates:
             isolate.dispose()
         self.isolates.clear()
@@ -169,6 +174,9 @@ class Runtime:
         realm.hosted["caches"] = cache(partial(self.stores.cache_storage, config.name))
         site = build_site(config, realm.compat)
         env = build_env(config, self.stores, self._connect, hosts=realm.hosts, site=site)
+        self.durable_objects.configure(config)
+        for binding in config.durable_objects:
+            env.replace(binding.name, self._durable_object(config, binding))
         realm.modules["cloudflare:workers"] = CloudflareWorkers(env)
         realm.modules["python_modules/workers/workflows.js"] = sdk_workflows_module()
         isolate = Isolate(config, realm, env, self.metrics, site=site)
@@ -186,14 +194,23 @@ class Runtime:
             props=js_value(service.props) if service.props else None,
         )
 
+    def _durable_object(self, config: WorkerConfig, binding: DurableObjectBinding) -> DurableObjectNamespace:
+        script = binding.script_name
+        if script is not None:
+            script = f"{script}-{binding.environment}" if binding.environment else script
+            script = self.project.aliases.get(script, script)
+        return self.durable_objects.namespace(script or config.name, binding.class_name, binding.name)
+
     def _target(self, name: str) -> Isolate | None:
         return self.isolate(name) if name in self._configs else None
 
     def _exports(self, isolate: Isolate) -> JsObject:
         """The worker's own entrypoints as bindings to itself: ``ctx.exports``."""
         names = {"default": None, **{name: name for name in isolate.handlers.entrypoints}}
+        classes = isolate.handlers.durable_objects
         return JsObject(
-            {
+            {name: self.durable_objects.loopback(isolate.name, name) for name in classes}
+            | {
                 name: Fetcher(
                     lambda: self.isolates.get(isolate.name),
                     service=isolate.name,

@@ -6,6 +6,7 @@ touches R2 never imports moto. Two bindings that name the same namespace, databa
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from functools import partial
@@ -22,6 +23,9 @@ from pyworkers.errors import ConfigError
 if TYPE_CHECKING:
     from pyworkers.bindings.ai.service import AIService
     from pyworkers.bindings.ratelimit import RateCounters
+    from pyworkers.engines.durable.pool import Pool
+    from pyworkers.engines.durable.protocol import DurableEngine
+    from pyworkers.engines.r2.s3_client import S3Settings
 
 # Binding kind → engine name → where its class is. The first is the default.
 ENGINES: Final[dict[str, dict[str, str]]] = {
@@ -33,9 +37,13 @@ ENGINES: Final[dict[str, dict[str, str]]] = {
         "sqlite": "pyworkers.engines.d1.sqlite_engine:SqliteD1Engine",
         "aiosqlite": "pyworkers.engines.d1.aiosqlite_engine:AiosqliteD1Engine",
     },
-    "r2": {"moto": "pyworkers.engines.r2.moto_engine:MotoR2Engine"},
+    "r2": {
+        "moto": "pyworkers.engines.r2.moto_engine:MotoR2Engine",
+        "s3": "pyworkers.engines.r2.s3_engine:S3R2Engine",
+    },
     "analytics_engine": {"sqlite": "pyworkers.engines.analytics.sqlite_engine:SqliteAnalyticsEngine"},
     "cache": {"sqlite": "pyworkers.engines.cache.sqlite_engine:SqliteCacheEngine"},
+    "durable_objects": {"sqlite": "pyworkers.engines.durable.sqlite_engine:SqliteDurableEngine"},
 }
 # Binding kind → the keys of its table that name what it binds to, the first that is there counts; else the binding.
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
@@ -75,6 +83,7 @@ class Stores:
         self._owns_scratch = False
         self._engines: dict[tuple[str, str], Any] = {}
         self._ai: AIService | None = None
+        self._object_files: Pool | None = None
         self._rate_counters: dict[str, RateCounters] = {}
 
     # ---- the objects that bindings are
@@ -135,6 +144,8 @@ class Stores:
             engine_class = self._engine_class(kind)
             if self.engine_name(kind) == "redis":
                 self._engines[key] = engine_class.connect(self._project.tools.redis.url, name, clock=self.clock)
+            elif self.engine_name(kind) == "s3":
+                self._engines[key] = engine_class(self._s3_settings(), self._project.tools.s3.buckets.get(name, name))
             else:
                 self._engines[key] = engine_class(self.path_of(kind, name), clock=self.clock)
         return self._engines[key]
@@ -148,6 +159,39 @@ class Stores:
         engine = self._engines.pop((kind, name), None)
         if engine is not None:
             await engine.close()
+
+    def durable_engine(self, key: str) -> DurableEngine:
+        """Return where the Durable Objects of a class store, by the class's unique key."""
+        name = "durable_objects", key
+        if name not in self._engines:
+            from pyworkers.engines.sqlite import file_name
+
+            if self._object_files is None:
+                from pyworkers.engines.durable.pool import Pool
+
+                self._object_files = Pool()
+            self._engines[name] = self._engine_class("durable_objects")(
+                self.durable_folder / file_name(key),
+                clock=self.clock,
+                pool=self._object_files,
+                is_durable=self.state_dir is not None,
+            )
+        engine: DurableEngine = self._engines[name]
+        return engine
+
+    def delete_durable_objects(self, key: str) -> None:
+        """Delete everything that the objects of a class have stored."""
+        from pyworkers.engines.sqlite import file_name
+
+        engine = self._engines.pop(("durable_objects", key), None)
+        if engine is not None:
+            engine.close_now()
+        shutil.rmtree(self.durable_folder / file_name(key), ignore_errors=True)
+
+    @property
+    def durable_folder(self) -> Path:
+        """Where Durable Objects store."""
+        return self._folder() / "do"
 
     def path_of(self, kind: str, name: str) -> Path | None:
         """Return where an engine keeps its data; None is memory."""
@@ -181,6 +225,8 @@ class Stores:
         place = "in memory" if self.state_dir is None else str(_shown(self.state_dir))
         if self.engine_name(kind) == "redis":
             place = urlsplit(self._project.tools.redis.url).netloc.rpartition("@")[2]  # without user and password
+        elif self.engine_name(kind) == "s3":
+            place = self._project.tools.s3.endpoint_url or "Amazon S3"
         return f"{resource_name(kind, config)}  {self.engine_name(kind)}, {place}"
 
     async def close(self) -> None:
@@ -199,6 +245,17 @@ class Stores:
         """Return the short name of the engine that holds the data of one kind of binding."""
         chosen: str | None = getattr(self._project.tools.engines, kind)
         return chosen or next(iter(ENGINES[kind]))
+
+    def _s3_settings(self) -> S3Settings:
+        from pyworkers.engines.r2.s3_client import S3Settings
+
+        config = self._project.tools.s3
+        return S3Settings(
+            endpoint_url=config.endpoint_url,
+            region=config.region,
+            access_key_id=os.environ.get(config.access_key_id_env),
+            secret_access_key=os.environ.get(config.secret_access_key_env),
+        )
 
     def _engine_class(self, kind: str) -> Any:
         name = self.engine_name(kind)

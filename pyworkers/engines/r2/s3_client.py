@@ -74,12 +74,12 @@ class S3Client:
             Refused: the endpoint refused.
             EngineError: it could not be reached.
         """
+        if self._is_closed:
+            raise EngineClosed("the R2 bucket is closed")
         return await self.run(lambda: getattr(self._open(), name)(Bucket=self.bucket, **arguments))
 
     async def run(self, work: Callable[[], R]) -> R:
-        """Run work on a thread; boto3's failures become the project's."""
-        if self._is_closed:
-            raise EngineClosed("the R2 bucket is closed")
+        """Run work on a thread, after `close` too; boto3's failures become the project's."""
 
         def run() -> R:
             with self._errors():

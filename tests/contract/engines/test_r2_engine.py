@@ -9,10 +9,12 @@ import random
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from s3_endpoint import Endpoint, run_endpoint
 
 from pyworkers.clock import ManualClock
 from pyworkers.engines.r2 import (
@@ -34,6 +36,7 @@ from pyworkers.engines.r2 import (
     UnknownUpload,
 )
 from pyworkers.engines.r2.moto_engine import MotoR2Engine
+from pyworkers.engines.r2.s3_engine import S3R2Engine
 from pyworkers.errors import EngineClosed, EngineCorrupt, EngineError
 
 NOW_S = 1_700_000_000
@@ -73,6 +76,40 @@ class Bench:
 
 @pytest.fixture(params=["moto", "moto-memory"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "r2" / "bucket" if request.param == "moto" else None)
+
+
+class EndpointBench:
+    """Makes engines on one bucket of an S3 endpoint, whose clock is its own."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.bucket = endpoint.new_bucket()
+
+    def open(self) -> R2Engine:
+        return S3R2Engine(self.endpoint.settings, self.bucket)
+
+    def run(self, program: Program) -> None:
+        async def main() -> None:
+            async with self.open() as engine:
+                await program(engine)
+
+        asyncio.run(main())
+
+
+AnyBench = Bench | EndpointBench
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    yield from run_endpoint(tmp_path_factory.mktemp("endpoint"))
+
+
+@pytest.fixture(params=["moto", "moto-memory", "s3"])
+def any_bench(request: pytest.FixtureRequest, tmp_path: Path) -> AnyBench:
+    """A bench of any engine, for the laws that do not ask what time it is."""
+    if request.param == "s3":
+        return EndpointBench(request.getfixturevalue("endpoint"))
     return Bench(tmp_path / "r2" / "bucket" if request.param == "moto" else None)
 
 
@@ -217,7 +254,9 @@ def test_a_put_that_is_cancelled_stores_nothing_and_leaves_nothing_behind(kept: 
 
 
 @pytest.mark.parametrize("size", [10, 3 * MIB])
-def test_an_open_body_is_read_to_its_end_though_its_object_is_replaced_or_deleted(bench: Bench, size: int) -> None:
+def test_an_open_body_is_read_to_its_end_though_its_object_is_replaced_or_deleted(
+    any_bench: AnyBench, size: int
+) -> None:
     data = pattern(size)
 
     async def program(engine: R2Engine) -> None:
@@ -231,7 +270,7 @@ def test_an_open_body_is_read_to_its_end_though_its_object_is_replaced_or_delete
         assert b"".join([piece async for piece in first.chunks(0, size)]) == data
         assert b"".join([piece async for piece in second.chunks(0, size * 3)]) == b"new" * size
 
-    bench.run(program)
+    any_bench.run(program)
 
 
 def test_a_replaced_or_deleted_body_leaves_no_file(kept: Bench) -> None:
@@ -263,7 +302,7 @@ def test_bodies_that_are_not_read_do_not_keep_their_files_open(kept: Bench) -> N
     kept.run(program)
 
 
-def test_a_body_that_was_closed_cannot_be_read(bench: Bench) -> None:
+def test_a_body_that_was_closed_cannot_be_read(any_bench: AnyBench) -> None:
     async def program(engine: R2Engine) -> None:
         await engine.put("k", pattern(MIB), attributes=PLAIN)
         reading = await engine.get("k")
@@ -273,7 +312,7 @@ def test_a_body_that_was_closed_cannot_be_read(bench: Bench) -> None:
         with pytest.raises(EngineClosed, match=r"^the body of 'k' is closed$"):
             await anext(reading.chunks(0, MIB))
 
-    bench.run(program)
+    any_bench.run(program)
 
 
 # ---- conditions
@@ -293,7 +332,7 @@ def test_a_put_whose_condition_fails_stores_nothing(kept: Bench) -> None:
     kept.run(program)
 
 
-def test_of_two_puts_that_race_on_one_condition_one_wins(bench: Bench) -> None:
+def test_of_two_puts_that_race_on_one_condition_one_wins(any_bench: AnyBench) -> None:
     async def program(engine: R2Engine) -> None:
         for size in (10, 2 * MIB):
             results = await asyncio.gather(
@@ -303,7 +342,7 @@ def test_of_two_puts_that_race_on_one_condition_one_wins(bench: Bench) -> None:
             assert len(winners) == 1
             assert await body(engine, f"k{size}") == bytes(winners) * size
 
-    bench.run(program)
+    any_bench.run(program)
 
 
 @pytest.mark.parametrize(
@@ -336,14 +375,14 @@ def test_conditions_of_an_object_with_etag_e_uploaded_at_5000(condition: R2Condi
 # ---- keys
 
 
-def test_deleted_keys_are_gone_and_deleting_an_absent_key_is_no_error(bench: Bench) -> None:
+def test_deleted_keys_are_gone_and_deleting_an_absent_key_is_no_error(any_bench: AnyBench) -> None:
     async def program(engine: R2Engine) -> None:
         await put(engine, "a", "b", "c")
         await engine.delete(["a", "c", "missing", "a"])
         await engine.delete([])
         assert names(await engine.list_objects()) == (["b"], [], None)
 
-    bench.run(program)
+    any_bench.run(program)
 
 
 def test_a_listing_is_in_the_order_of_the_keys_utf8_bytes(bench: Bench) -> None:
@@ -356,7 +395,7 @@ def test_a_listing_is_in_the_order_of_the_keys_utf8_bytes(bench: Bench) -> None:
     bench.run(program)
 
 
-def test_a_listing_holds_the_keys_with_the_prefix_after_after_at_most_limit(bench: Bench) -> None:
+def test_a_listing_holds_the_keys_with_the_prefix_after_after_at_most_limit(any_bench: AnyBench) -> None:
     async def program(engine: R2Engine) -> None:
         await put(engine, "a", "a%", "a*", "a/1", "a/2", "a/3", "a_", "b", "\U0010ffff", "\U0010ffffx")
         assert names(await engine.list_objects(prefix="a/")) == (["a/1", "a/2", "a/3"], [], None)
@@ -368,7 +407,7 @@ def test_a_listing_holds_the_keys_with_the_prefix_after_after_at_most_limit(benc
         assert names(await engine.list_objects(prefix="\U0010ffff")) == (["\U0010ffff", "\U0010ffffx"], [], None)
         assert names(await engine.list_objects(prefix="zzz")) == ([], [], None)
 
-    bench.run(program)
+    any_bench.run(program)
 
 
 def test_a_common_prefix_stands_once_for_all_its_keys(bench: Bench) -> None:
@@ -577,6 +616,7 @@ import asyncio, sys
 from pathlib import Path
 from pyworkers.engines.r2 import R2Attributes
 from pyworkers.engines.r2.moto_engine import MotoR2Engine
+from pyworkers.engines.r2.s3_engine import S3R2Engine
 
 async def main():
     engine = MotoR2Engine(Path(sys.argv[1]))
@@ -686,7 +726,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     Bench(tmp_path / "file" / "bucket").run(program)
 
 
-def test_close_is_idempotent_and_every_use_after_it_raises_engine_closed(bench: Bench) -> None:
+def test_close_is_idempotent_and_every_use_after_it_raises_engine_closed(any_bench: AnyBench) -> None:
     async def program(engine: R2Engine) -> None:
         await engine.put("k", pattern(MIB), attributes=PLAIN)
         reading = await engine.get("k")
@@ -710,7 +750,7 @@ def test_close_is_idempotent_and_every_use_after_it_raises_engine_closed(bench: 
         assert reading is not None
         assert b"".join([piece async for piece in reading.chunks(0, MIB)]) == pattern(MIB)
 
-    bench.run(program)
+    any_bench.run(program)
 
 
 def test_an_engine_without_a_folder_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -737,4 +777,54 @@ def test_an_engine_that_is_not_used_costs_nothing(tmp_path: Path) -> None:
 
 
 def test_the_engines_named_exist() -> None:
-    assert {"moto": f"{MotoR2Engine.__module__}:MotoR2Engine"} == ENGINES
+    assert {
+        "moto": f"{MotoR2Engine.__module__}:MotoR2Engine",
+        "s3": f"{S3R2Engine.__module__}:S3R2Engine",
+    } == ENGINES
+
+
+# ---- tables of an earlier version
+
+
+def test_a_bucket_of_the_first_schema_goes_on(kept: Bench) -> None:
+    async def fill(engine: R2Engine) -> None:
+        await put(engine, "a")
+        await engine.put("large", pattern(MIB), attributes=FULL)
+
+    kept.run(fill)
+    assert kept.path is not None
+    with closing(sqlite3.connect(kept.path / "objects.sqlite")) as database:
+        database.executescript(
+            "ALTER TABLE uploads DROP COLUMN checksum; ALTER TABLE parts DROP COLUMN checksum; DROP TABLE bucket;"
+            "INSERT INTO uploads VALUES ('u', 'k', 'open', 1, '{}', NULL, '{}', NULL);"
+            "INSERT INTO parts VALUES ('u', 1, 'e', 1, x'9dd4e461268c8034f5c8564e155c67a6', 1, NULL, x'78');"
+            "PRAGMA user_version = 1"
+        )
+
+    async def program(engine: R2Engine) -> None:
+        assert await body(engine, "a") == b"a"
+        assert await body(engine, "large") == pattern(MIB)
+        made = await engine.complete_upload("k", "u", [R2Part(1, "e")])
+        assert (made.size, await body(engine, "k")) == (1, b"x")
+
+    kept.run(program)
+    with closing(sqlite3.connect(kept.path / "objects.sqlite")) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+
+
+def test_a_bucket_of_a_later_schema_is_left_alone(kept: Bench) -> None:
+    async def fill(engine: R2Engine) -> None:
+        await put(engine, "a")
+
+    kept.run(fill)
+    assert kept.path is not None
+    file = kept.path / "objects.sqlite"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA user_version = 3")
+
+    async def program(engine: R2Engine) -> None:
+        with pytest.raises(EngineError) as caught:
+            await engine.head("a")
+        assert caught.value.message == f"{file} was written by a newer version: its schema is 3, not 2"
+
+    kept.run(program)

@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 import pytest
 from sandboxes import read_only, seen_by, small_disk, small_files
-from test_sigkill import check_files
+from stored_files import check_files
 from victim import Victim, write_project
 
 BINDINGS = ("kv", "d1", "r2")

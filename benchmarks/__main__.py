@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.report import table
 
-ALL = ("hello", "services", "startup", "reload", "ai")
+ALL = ("hello", "services", "startup", "reload", "ai", "r2")
 
 
 def main(names: list[str]) -> int:

@@ -68,7 +68,7 @@ def test_a_request_without_an_answer_fails_a_test_that_caught_it(project: pytest
         (
             "wrangler.toml",
             CONFIG + "vras = 1\n",
-            'Error: Unexpected field found in the top level: "vras"\n  at {}/wrangler.toml:5\n  Did you mean "vars"?\n',
+            'Error: Unexpected field found in the top level: "vras"\n  at {}/wrangler.toml:5\n  did you mean "vars"?\n',
         ),
     ],
     ids=["code", "configuration"],

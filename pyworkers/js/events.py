@@ -228,13 +228,17 @@ class EventTarget(JsProxy):
             raise dom_exception("InvalidStateError", "The event is already being dispatched.")
         return self.dispatch(event)
 
-    def dispatch(self, event: Event) -> bool:
-        """Call the listeners of a new event, as the host."""
+    def dispatch(self, event: Event, *, on_error: Callable[[BaseException], None] | None = None) -> bool:
+        """Call the listeners of a new event, as the host.
+
+        Args:
+            on_error: gets what a listener raises; the console does where it is None.
+        """
         event.target = event.currentTarget = self
         event.is_dispatching, event.eventPhase, event.stopped = True, Event.AT_TARGET, False
         handler = self.__dict__.get(f"on{event.type}")
         if callable(handler):
-            notify(handler, event)
+            notify(handler, event, on_error=on_error)
         listeners = self._listeners.get(event.type)
         for item in list(listeners or ()):
             if event.stopped:
@@ -243,7 +247,8 @@ class EventTarget(JsProxy):
                 continue  # removed by one of the listeners before it
             if item.once:
                 listeners.remove(item)
-            notify(item.callback if callable(item.callback) else item.callback.handleEvent, event)
+            callback = item.callback if callable(item.callback) else item.callback.handleEvent
+            notify(callback, event, on_error=on_error)
         event.is_dispatching, event.eventPhase, event.currentTarget = False, Event.NONE, jsnull
         return not event.defaultPrevented
 
@@ -252,12 +257,14 @@ class EventTarget(JsProxy):
         return bool(self._listeners.get(type_)) or callable(self.__dict__.get(f"on{type_}"))
 
 
-def notify(callback: Callable[..., object], *args: object) -> None:
-    """Call back into the worker: what it returns runs as a task, what it raises goes to the console."""
+def notify(
+    callback: Callable[..., object], *args: object, on_error: Callable[[BaseException], None] | None = None
+) -> None:
+    """Call back into the worker: what it returns runs as a task, what it raises goes to the console or ``on_error``."""
     try:
         result = call(callback, *args)
     except Exception as error:
-        report_error(error)
+        (on_error or report_error)(error)
         return
     if is_thenable(result):
         task = asyncio.get_running_loop().create_task(_finish(result))
@@ -267,8 +274,13 @@ def notify(callback: Callable[..., object], *args: object) -> None:
 
 def report_error(error: BaseException) -> None:
     """Tell the console of an error that nothing in the worker caught."""
+    current_realm().console("error", (uncaught(error),))
+
+
+def uncaught(error: BaseException) -> str:
+    """Return how an error is announced that nothing caught."""
     text = str(error) if isinstance(error, JsProxy) else f"{type(error).__name__}: {error}"
-    current_realm().console("error", (f"Uncaught {text}",))
+    return f"Uncaught {text}"
 
 
 @js_function

@@ -5,6 +5,8 @@ Source: recorded, contracts/fetchapi, ``*.coerce`` and ``*.init-bad``
 
 from __future__ import annotations
 
+import math
+import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, Final
@@ -15,6 +17,8 @@ from pyworkers.js.values import JsException, JsObject, JsProxy, get_property, ow
 
 MISSING: Final[Any] = object()  # an argument that was not given, which is not the same as undefined
 PRIMITIVES: Final = str | bool | int | float
+INT_MIN: Final = -(2**31)
+INT_MAX: Final = 2**31 - 1
 
 
 def argument_error(class_name: str, method: str, position: int, expected: str) -> JsException:
@@ -64,6 +68,34 @@ def to_int32(value: object) -> int:
         return 0
     bits = int(number) & 0xFFFFFFFF
     return bits - (1 << 32) if bits >> 31 else bits
+
+
+def to_int(value: Any) -> int:
+    """Return a number as a C++ ``int``: what is no finite number is 0.
+
+    Raises:
+        JsException: TypeError, beyond 32 bits.
+    """
+    number = to_number(value)
+    if math.isfinite(number) and not INT_MIN <= number <= INT_MAX:
+        raise type_error(f"Value out of range. Must be between {INT_MIN} and {INT_MAX} (inclusive).")
+    return to_int32(number)
+
+
+def to_uint64(value: object) -> int:
+    """Return the whole number that the platform reads from an argument of 64 bits without a sign.
+
+    Raises:
+        JsException: TypeError, when the value is no number, negative or too large.
+    """
+    number = to_number(value)
+    if not math.isfinite(number):
+        raise type_error("The value cannot be converted because it is not an integer.")
+    if number <= -1:
+        raise type_error("The value cannot be converted because it is negative and this API expects a positive bigint.")
+    if number > 2**64:
+        raise type_error(f"Value out of range. Must be less than or equal to {2**64 - 1}.")
+    return int(number)
 
 
 def scalar_string(text: str) -> str:

@@ -13,14 +13,22 @@ from weakref import ref
 
 from pyworkers.js.blob import Blob
 from pyworkers.js.buffers import ArrayBuffer, JsBuffer
-from pyworkers.js.events import CloseEvent, ErrorEvent, Event, EventTarget, MessageEvent
+from pyworkers.js.events import (
+    CloseEvent,
+    ErrorEvent,
+    Event,
+    EventTarget,
+    MessageEvent,
+    report_error,
+    uncaught,
+)
 from pyworkers.js.objects import JsArray
-from pyworkers.js.primitives import is_nullish, jsnull, to_boolean, to_integer, to_string
+from pyworkers.js.primitives import is_nullish, jsnull, to_boolean, to_string
 from pyworkers.js.realm import current_realm
 from pyworkers.js.serialization import deserialize, serialize
 from pyworkers.js.values import JsException, JsObject, JsProxy, dom_exception, get_property, js_method, type_error
-from pyworkers.js.webidl import constructor_error
-from pyworkers.js.websocket_link import Close, HostSocket, Lane, Message
+from pyworkers.js.webidl import MISSING, argument_error, constructor_error, is_object, to_int
+from pyworkers.js.websocket_link import NO_CLOSE_FRAME, Close, HostSocket, Lane, Message
 
 READY_STATES: Final = (0, 1, 2, 3)
 CONNECTING, OPEN, CLOSING, CLOSED = READY_STATES
@@ -37,7 +45,6 @@ class WebSocket(EventTarget):
     """One end of a connection.
 
     Attributes:
-        binaryType: ``blob`` or ``arraybuffer``: what binary messages arrive as.
         url, protocol, extensions: null, or text, for a connection made with ``new WebSocket(url)``.
     """
 
@@ -51,7 +58,7 @@ class WebSocket(EventTarget):
     def __init__(self, incoming: Lane, outgoing: Lane) -> None:
         super().__init__()
         standard = current_realm().compat.enabled("websocket_standard_binary_type")
-        self.binaryType = "blob" if standard else "arraybuffer"
+        self._binary_type = "blob" if standard else "arraybuffer"
         self.url: Any = jsnull
         self.protocol: Any = ""
         self.extensions: Any = ""
@@ -66,7 +73,9 @@ class WebSocket(EventTarget):
     @classmethod
     def js_new(cls, *args: Any) -> JsProxy:
         """``new WebSocket(url, protocols)``: connect to a server; ``open`` or ``error`` tells what came of it."""
-        url, protocols = (*args, None, None)[:2]
+        if not args:
+            raise constructor_error("WebSocket", 1, "string")
+        url, protocols = (*args, None)[:2]
         socket = cls(Lane(), Lane())
         socket.url = to_string(url)
         target, header = _handshake(socket.url, protocols)
@@ -85,9 +94,21 @@ class WebSocket(EventTarget):
             return CLOSING
         return CONNECTING if self._state == "connecting" else OPEN
 
+    @property
+    def binaryType(self) -> str:
+        """What binary messages arrive as: ``blob`` or ``arraybuffer``."""
+        return self._binary_type
+
+    @binaryType.setter
+    def binaryType(self, value: object) -> None:
+        if value in ("blob", "arraybuffer"):  # anything else is ignored
+            self._binary_type = str(value)
+
     @js_method
     def accept(self, options: object = None) -> None:
-        """Begin to receive; option ``allowHalfOpen`` keeps a close from being answered by itself."""
+        """Begin to receive; option ``allowHalfOpen`` tells whether a close is left for the worker to answer."""
+        if not (is_nullish(options) or is_object(options)):
+            raise argument_error("WebSocket", "accept", 1, "AcceptOptions")
         if self._state == "connecting":
             raise type_error("Websockets obtained from the 'new WebSocket()' constructor cannot call accept")
         if self._state == "released":
@@ -95,16 +116,18 @@ class WebSocket(EventTarget):
         if self._state == "hibernatable":
             raise type_error("Can't accept() WebSocket after enabling hibernation.")
         if self._state == "waiting":
-            self._half_open = to_boolean(get_property(options, "allowHalfOpen"))
+            half_open = get_property(options, "allowHalfOpen")
+            automatic = current_realm().compat.enabled("web_socket_auto_reply_to_close")
+            self._half_open = not automatic if half_open is None else to_boolean(half_open)
             self._state = "accepted"
             self._begin(self._deliver(self._dispatch_message))
 
     @js_method
-    def send(self, message: object = None) -> None:
-        """Send text or bytes; a copy is taken."""
+    def send(self, message: Any = MISSING) -> None:
+        """Send bytes, or anything else as text; a copy is taken."""
+        data = _outgoing_data(message)
         if self._closed_outgoing:
             raise type_error("Can't call WebSocket send() after close().")
-        data = _outgoing_data(message)
         if self._failed or self._state == "released":
             return
         if self._state not in ("accepted", "hibernatable"):
@@ -114,6 +137,7 @@ class WebSocket(EventTarget):
     @js_method
     def close(self, code: object = None, reason: object = None) -> None:
         """Send a close frame; a second one is ignored."""
+        frame = _close_frame(code, reason)
         if self._state == "connecting":
             self._state = "released"
             return
@@ -122,11 +146,6 @@ class WebSocket(EventTarget):
         if self._state not in ("accepted", "hibernatable"):
             raise type_error(_NOT_ACCEPTED)
         self._closed_outgoing = True
-        try:
-            frame = _close_frame(code, reason)
-        except JsException:
-            self._closed_outgoing = False
-            raise
         self._outgoing.put(frame)
 
     @js_method
@@ -182,7 +201,7 @@ class WebSocket(EventTarget):
     def disconnect(self) -> None:
         """Break the connection: the other end sees it go without a close frame."""
         self._failed = True
-        self._outgoing.put(Close(1006, "WebSocket disconnected without sending Close frame.", was_clean=False))
+        self._outgoing.put(Close(1006, NO_CLOSE_FRAME, was_clean=False))
         if self._task is not None:
             self._task.cancel()
 
@@ -211,26 +230,43 @@ class WebSocket(EventTarget):
                 await deliver(message)
                 return
             await deliver(message)
+            if self._failed:
+                return
             await asyncio.sleep(0)
 
     def _received_close(self, frame: Close) -> None:
         self._closed_incoming = True
         if not frame.was_clean:
-            self._failed = True
-            self._outgoing.is_closed = True
+            self._outgoing.is_closed = True  # what is sent from now on is dropped
             return
-        replies = not self._half_open and current_realm().compat.enabled("web_socket_auto_reply_to_close")
-        if replies and not self._closed_outgoing:
+        if not self._half_open and not self._closed_outgoing:
             self._closed_outgoing = True
             self._outgoing.put(Close(frame.code, frame.reason))
 
     async def _dispatch_message(self, message: Message) -> None:
+        event: Event
         if isinstance(message, Close):
-            self.dispatch(CloseEvent(code=message.code, reason=message.reason, was_clean=message.was_clean))
+            event = CloseEvent(code=message.code, reason=message.reason, was_clean=message.was_clean)
         elif isinstance(message, str):
-            self.dispatch(MessageEvent(data=message))
+            event = MessageEvent(data=message)
         else:
-            self.dispatch(MessageEvent(data=Blob(message) if self.binaryType == "blob" else ArrayBuffer(message)))
+            event = MessageEvent(data=Blob(message) if self._binary_type == "blob" else ArrayBuffer(message))
+        errors: list[BaseException] = []
+
+        def on_error(error: BaseException) -> None:
+            errors.append(error)
+            event.stopImmediatePropagation()
+
+        self.dispatch(event, on_error=on_error)
+        if errors:
+            self._fail(errors[0])
+
+    def _fail(self, error: BaseException) -> None:
+        """A listener raised: the connection ends without a close frame, as the platform does it."""
+        report_error(error)
+        self._failed = self._closed_incoming = True
+        self._outgoing.put(Close(1006, NO_CLOSE_FRAME, was_clean=False))
+        self.dispatch(ErrorEvent(message=uncaught(error), error=error))
 
     async def _connect(self, url: str, protocols: str) -> None:
         """Make the handshake, then deliver what comes."""
@@ -240,8 +276,7 @@ class WebSocket(EventTarget):
             if self._state == "released":
                 return
             self._failed = True
-            text = str(error) if isinstance(error, JsException) else f"{type(error).__name__}: {error}"
-            self.dispatch(ErrorEvent(message=text, error=error))
+            self.dispatch(ErrorEvent(message=uncaught(error), error=error))
             self.dispatch(CloseEvent(code=1006, reason="Failed to establish websocket connection"))
             return
         socket, protocol, extensions = peer
@@ -300,32 +335,33 @@ class WebSocketRequestResponsePair(JsProxy):
         return {}
 
 
-def _outgoing_data(message: object) -> str | bytes:
+def _outgoing_data(message: Any) -> str | bytes:
     if isinstance(message, JsBuffer):
         return bytes(message.view)
-    if isinstance(message, Blob):
-        return message.data
-    if message is None or is_nullish(message) or isinstance(message, str | int | float | JsProxy):
-        return to_string(message)
-    raise type_error(
-        "Failed to execute 'send' on 'WebSocket': parameter 1 is not of type 'ArrayBuffer or ArrayBufferView or "
-        "string'."
-    )
+    if message is MISSING:
+        raise argument_error("WebSocket", "send", 1, "ArrayBuffer or ArrayBufferView or string")
+    text = to_string(message)
+    # A lone surrogate travels as three bytes, and arrives as three wrong ones.
+    return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def _close_frame(code: object, reason: object) -> Close:
+    text = "" if reason is None else to_string(reason)
     if code is None:
         if reason is not None:
-            raise type_error("If you specify a WebSocket close reason, you must also specify a code.")
+            raise dom_exception(
+                "InvalidAccessError", "If you specify a WebSocket close reason, you must also specify a code."
+            )
         return Close()
-    number = to_integer(code)
+    number = to_int(code)
     if not 1000 <= number < 5000 or number in _RESERVED_CODES:
-        raise type_error(f"Invalid WebSocket close code: {number}.")
-    text = "" if reason is None else to_string(reason)
+        raise dom_exception("InvalidAccessError", f"Invalid WebSocket close code: {number}.")
     if len(text.encode("utf-8", "surrogatepass")) > _MAX_REASON_BYTES and current_realm().compat.enabled(
         "websocket_close_reason_byte_limit"
     ):
-        raise dom_exception("SyntaxError", "WebSocket close reason must not be longer than 123 bytes.")
+        raise dom_exception(
+            "SyntaxError", "WebSocket close reason must not be longer than 123 bytes when UTF-8 encoded."
+        )
     return Close(number, text)
 
 
@@ -349,7 +385,7 @@ def _handshake(url: str, protocols: object) -> tuple[str, str]:
         return href, to_string(protocols)
     names = [to_string(name) for name in protocols]
     if not names:
-        raise _syntax_error("The protocols array cannot be empty.")
+        return href, ""
     if not all(_TOKEN.fullmatch(name) for name in names):
         raise _syntax_error("One of the protocol header tokens is invalid.")
     if len(set(names)) != len(names):

@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+NO_CLOSE_FRAME: Final = "WebSocket disconnected without sending Close frame."
 WAITING_MESSAGES: Final = 64  # that the host's `send` lets pile up before it waits
 
 
@@ -91,7 +92,7 @@ class HostSocket:
 
     def abort(self) -> None:
         """The client went away without a close frame: the worker sees code 1006, and what it sends is dropped."""
-        self._outgoing.put(Close(1006, "WebSocket disconnected without sending Close frame.", was_clean=False))
+        self._outgoing.put(Close(1006, NO_CLOSE_FRAME, was_clean=False))
         self._incoming.is_closed = True
 
 

@@ -8,21 +8,18 @@ Source: workerd, src/workerd/api/crypto/crypto.h
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, TypeVar, get_type_hints
 
 from pyworkers.js.buffers import JsBuffer, bytes_of
 from pyworkers.js.crypto.keys import CryptoKey
 from pyworkers.js.objects import JsArray
-from pyworkers.js.primitives import is_nullish, to_boolean, to_number, to_string
+from pyworkers.js.primitives import is_nullish, to_boolean, to_string
 from pyworkers.js.realm import current_realm
 from pyworkers.js.values import JsProxy, get_property, type_error
-from pyworkers.js.webidl import MISSING, argument_error, field_error, is_object, to_int32
+from pyworkers.js.webidl import MISSING, argument_error, field_error, is_object, to_int
 
 _CLASS: Final = "SubtleCrypto"
-_INT_MIN: Final = -(2**31)
-_INT_MAX: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,18 +185,6 @@ def usages_argument(value: Any, method: str, position: int) -> list[str]:
     if not isinstance(value, JsArray):
         raise argument_error(_CLASS, method, position, "Array")
     return [to_string(item) for item in value.items_]
-
-
-def to_int(value: Any) -> int:
-    """Return a number as a C++ ``int``: what is no finite number is 0.
-
-    Raises:
-        JsException: TypeError, beyond 32 bits.
-    """
-    number = to_number(value)
-    if math.isfinite(number) and not _INT_MIN <= number <= _INT_MAX:
-        raise type_error(f"Value out of range. Must be between {_INT_MIN} and {_INT_MAX} (inclusive).")
-    return to_int32(number)
 
 
 def key_data_argument(value: Any, method: str, position: int) -> bytes | JsonWebKey:

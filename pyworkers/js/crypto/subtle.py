@@ -32,7 +32,6 @@ from pyworkers.js.crypto.arguments import (
     key_data_argument,
     read_json_web_key,
     string_argument,
-    to_int,
     usages_argument,
 )
 from pyworkers.js.crypto.derivation import SLOW_ITERATIONS
@@ -43,7 +42,7 @@ from pyworkers.js.json import parse, stringify
 from pyworkers.js.primitives import is_nullish
 from pyworkers.js.promise import JsPromise
 from pyworkers.js.values import JsObject, JsProxy, dom_exception, js_arguments, js_method, type_error
-from pyworkers.js.webidl import MISSING, argument_error, is_object, text_of, utf8
+from pyworkers.js.webidl import MISSING, argument_error, is_object, text_of, to_int, utf8
 
 T = TypeVar("T")
 

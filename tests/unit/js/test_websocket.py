@@ -144,13 +144,24 @@ def test_a_close_without_a_code_arrives_as_1005():
     assert run(main) == [(1005, "")]
 
 
+LONG = "WebSocket close reason must not be longer than 123 bytes when UTF-8 encoded."
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ((999,), "TypeError: Invalid WebSocket close code: 999."),
-        ((1005,), "TypeError: Invalid WebSocket close code: 1005."),
-        ((5000,), "TypeError: Invalid WebSocket close code: 5000."),
-        ((None, "why"), "TypeError: If you specify a WebSocket close reason, you must also specify a code."),
+        ((999,), "InvalidAccessError: Invalid WebSocket close code: 999."),
+        ((1004,), "InvalidAccessError: Invalid WebSocket close code: 1004."),
+        ((1005,), "InvalidAccessError: Invalid WebSocket close code: 1005."),
+        ((1006,), "InvalidAccessError: Invalid WebSocket close code: 1006."),
+        ((1015,), "InvalidAccessError: Invalid WebSocket close code: 1015."),
+        ((5000,), "InvalidAccessError: Invalid WebSocket close code: 5000."),
+        (("x",), "InvalidAccessError: Invalid WebSocket close code: 0."),
+        ((jsnull,), "InvalidAccessError: Invalid WebSocket close code: 0."),
+        ((2**32 + 1000,), "TypeError: Value out of range. Must be between -2147483648 and 2147483647 (inclusive)."),
+        ((None, "why"), "InvalidAccessError: If you specify a WebSocket close reason, you must also specify a code."),
+        ((1000, "x" * 124), f"SyntaxError: {LONG}"),
+        ((1000, "é" * 62), f"SyntaxError: {LONG}"),
     ],
 )
 def test_close_arguments_are_checked(args, message):
@@ -175,6 +186,128 @@ def test_use_before_accept_and_after_close():
         "TypeError: You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages."
     )
     assert run(main) == [first, first, "TypeError: Can't call WebSocket send() after close()."]
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1016, 2999, 3000, 4999, "1000", 1000.9])
+def test_other_close_codes_arrive(code):
+    async def main() -> Any:
+        client, server = js.WebSocketPair.new()
+        events: list[Any] = []
+        server.onclose = lambda event: events.append((event.code, event.reason, event.wasClean))
+        server.accept()
+        client.accept()
+        client.close(code, 5)
+        await turns()
+        return events
+
+    assert run(main) == [(int(float(code)), "5", True)]
+
+
+@pytest.mark.parametrize(
+    ("value", "received"),
+    [
+        ("a", "a"),
+        (5, "5"),
+        (True, "true"),
+        (jsnull, "null"),
+        (None, "undefined"),
+        (JsObject(), "[object Object]"),
+        (JsArray([1, 2]), "1,2"),
+        (js.Blob.new(JsArray(["xyz"])), "[object Blob]"),
+        ("a\ud800b", "a\ufffd\ufffd\ufffdb"),
+    ],
+)
+def test_what_is_no_buffer_is_sent_as_text(value, received):
+    async def main() -> Any:
+        client, server = js.WebSocketPair.new()
+        got: list[Any] = []
+        server.onmessage = lambda event: got.append(event.data)
+        server.accept()
+        client.accept()
+        client.send(value)
+        await turns()
+        return got
+
+    assert run(main) == [received]
+
+
+def test_wrong_arguments():
+    async def main() -> list[str]:
+        client, _server = js.WebSocketPair.new()
+        texts = [text_of(client.accept, 5), text_of(js.WebSocket.new)]
+        client.accept(jsnull)
+        client.binaryType = "text"
+        return [*texts, text_of(client.send), client.binaryType]
+
+    assert run(main) == [
+        "TypeError: Failed to execute 'accept' on 'WebSocket': parameter 1 is not of type 'AcceptOptions'.",
+        "TypeError: Failed to construct 'WebSocket': constructor parameter 1 is not of type 'string'.",
+        "TypeError: Failed to execute 'send' on 'WebSocket': parameter 1 is not of type 'ArrayBuffer or "
+        "ArrayBufferView or string'.",
+        "blob",
+    ]
+
+
+def test_the_option_wins_over_the_flag():
+    async def main() -> Any:
+        client, server = js.WebSocketPair.new()
+        client.accept(allowHalfOpen=False)
+        server.accept(allowHalfOpen=False)
+        client.close(3001, "b")
+        await turns()
+        return client.readyState, server.readyState
+
+    assert run(main, "web_socket_auto_reply_to_close") == (3, 3)
+
+
+def test_a_listener_that_raises_ends_the_connection():
+    async def main() -> Any:
+        told: list[Any] = []
+        REALM.set(Realm(console=lambda _level, args: told.append(args[0])))
+        client, server = js.WebSocketPair.new()
+        events: list[Any] = []
+
+        def raises(event: Any) -> None:
+            events.append(event.data)
+            raise ValueError("boom")
+
+        server.addEventListener("message", create_proxy(raises))
+        server.addEventListener("message", create_proxy(lambda _event: events.append("second")))
+        server.onerror = lambda event: events.append((event.message, str(event.error)))
+        client.onclose = lambda event: events.append((event.code, event.wasClean))
+        server.accept()
+        client.accept()
+        client.send("1")
+        client.send("2")
+        await turns()
+        client.send("3")
+        server.send("4")
+        server.close()
+        return events, server.readyState, client.readyState, told
+
+    uncaught = "Uncaught ValueError: boom"
+    assert run(main) == (["1", (uncaught, "boom"), (1006, False)], 3, 2, [uncaught])
+
+
+def test_a_coroutine_that_raises_does_not():
+    async def main() -> Any:
+        REALM.set(Realm(console=lambda _level, _args: None))
+        client, server = js.WebSocketPair.new()
+        got: list[Any] = []
+
+        async def raises(event: Any) -> None:
+            got.append(event.data)
+            raise ValueError("boom")
+
+        server.onmessage = raises
+        server.accept()
+        client.accept()
+        client.send("1")
+        client.send("2")
+        await turns()
+        return got, server.readyState
+
+    assert run(main) == (["1", "2"], 1)
 
 
 def test_attachments_are_copies():
@@ -226,7 +359,7 @@ def test_a_client_that_vanishes_is_a_1006():
         server.send("into the void")
         return events, server.readyState
 
-    assert run(main) == ([(1006, "WebSocket disconnected without sending Close frame.", False)], 3)
+    assert run(main) == ([(1006, "WebSocket disconnected without sending Close frame.", False)], 2)
 
 
 def test_the_host_waits_for_a_worker_that_is_behind():
@@ -272,7 +405,8 @@ def test_accepted_ends_cannot_be_coupled():
         (("http://x/",), "The url scheme must be ws or wss."),
         (("ws://x/#f",), "The url fragment must be empty."),
         (("ws://x/", "a b"), "The protocol header token is invalid."),
-        (("ws://x/", JsArray()), "The protocols array cannot be empty."),
+        (("ws://x/", ""), "The protocol header token is invalid."),
+        (("ws://x/", JsArray(["a", "b c"])), "One of the protocol header tokens is invalid."),
         (("ws://x/", JsArray(["a", "a"])), "The protocols header cannot have repeating values."),
     ],
 )

@@ -76,9 +76,9 @@ def _split(error: BaseException, text: str) -> tuple[str, str]:
 def _source_section(error: BaseException) -> str:
     """Return the lines around the place that an error points at, as HTML; empty where the source is not there."""
     place = (error.file, error.line) if isinstance(error, WorkerLoadError) else where(error)
-    if not place or not place[0] or not place[1]:
+    file, line = place or (None, None)
+    if file is None or line is None:
         return ""
-    file, line = place
     linecache.checkcache(str(file))
     numbered = list(enumerate(linecache.getlines(str(file)), 1))[
         max(0, line - 1 - _CONTEXT_LINES) : line + _CONTEXT_LINES

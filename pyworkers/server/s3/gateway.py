@@ -131,8 +131,10 @@ class S3Gateway:
             return await _send_error(send, error, scope["path"], request_id, is_head=is_head, closes=not is_whole)
         except ClientGone:
             return _CLIENT_LEFT
-        except EngineError as error:
-            _log.error("%s %s failed: %s", scope["method"], scope["path"], error)
+        except Exception as error:
+            # A full disk, or a defect: whoever asked gets S3's answer, whoever watches the server the reason.
+            shown = None if isinstance(error, EngineError | OSError) else error
+            _log.error("%s %s failed: %s", scope["method"], scope["path"], error, exc_info=shown)
             is_whole = await inbox.drain()
             refusal = internal_error()
             return await _send_error(send, refusal, scope["path"], request_id, is_head=is_head, closes=not is_whole)

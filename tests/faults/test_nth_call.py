@@ -144,8 +144,11 @@ async def one_run(make: Callable[[Path], Stored], folder: Path, vfs: FailingVfs)
 
 # SQLite goes on after some of the failures, of which apsw tells the interpreter then.
 @pytest.mark.filterwarnings("ignore:Exception ignored in. None:pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("is_lasting", [False, True], ids=["once", "from-then-on"])
-@pytest.mark.parametrize("error", [apsw.FullError, apsw.IOError])
+@pytest.mark.parametrize(
+    ("error", "is_lasting"),
+    [(apsw.FullError, True), (apsw.IOError, False)],
+    ids=["the disk stays full", "an I/O error happens once"],
+)
 @pytest.mark.parametrize("make", [KV, D1, R2])
 def test_what_was_acknowledged_outlives_the_nth_failing_call(
     make: Callable[[Path], Stored], error: type[apsw.Error], is_lasting: bool, tmp_path: Path

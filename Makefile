@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: dev test check fix bench nightly gaps record export clean
+.PHONY: dev test nightly check fix bench nightly gaps record export clean
 
 dev: $(STAMP)  ## run the Inference UI application with a real chat model
 	@$(BIN)/pyworkers models pull smollm2
@@ -12,6 +12,9 @@ dev: $(STAMP)  ## run the Inference UI application with a real chat model
 
 test: $(STAMP)  ## run the whole test suite
 	@$(BIN)/python -m pytest
+
+nightly: $(STAMP)  ## the random programs, 10,000 of each kind
+	@PYWORKERS_PROGRAMS=10000 $(BIN)/python -m pytest tests/stateful
 
 check: $(STAMP)  ## lint, types, layers
 	@$(BIN)/ruff check .

@@ -46,6 +46,11 @@ class ObjectHost(Protocol):
         ...
 
     @property
+    def deletes_alarm(self) -> bool:
+        """Tell whether ``deleteAll`` is for the alarm as well: so from 2026-02-24 on."""
+        ...
+
+    @property
     def is_running(self) -> bool:
         """Tell whether the code of one of its events is on the thread."""
         ...

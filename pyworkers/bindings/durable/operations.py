@@ -16,7 +16,7 @@ from pyworkers.bindings.durable.failures import storage_errors
 from pyworkers.bindings.durable.host import ObjectHost
 from pyworkers.js.dates import Date
 from pyworkers.js.objects import JsArray, JsMap
-from pyworkers.js.primitives import is_nullish, jsnull, to_boolean, to_string
+from pyworkers.js.primitives import is_nullish, jsnull, to_boolean, to_string, typeof
 from pyworkers.js.promise import JsPromise
 from pyworkers.js.serialization import deserialize, serialize
 from pyworkers.js.values import JsProxy, get_property, js_arguments, own_properties_of, type_error
@@ -131,7 +131,7 @@ class StorageOperations(JsProxy, js_name="Object"):
         return jsnull if found is None else found
 
     def _set_alarm(self, time: Any = MISSING, options: Any = None, *_: Any) -> None:
-        if isinstance(time, bool) or not isinstance(time, Date | int | float):
+        if not is_date(time):
             raise self._wrong("setAlarm", 1, "date")
         self._check_options(options, "setAlarm", 2, "SetAlarmOptions")
         time_ms = date_ms(time)
@@ -149,6 +149,11 @@ class StorageOperations(JsProxy, js_name="Object"):
 def key_text(key: object) -> str:
     """Return a key as it is stored."""
     return scalar_string(to_string(key))
+
+
+def is_date(value: object) -> bool:
+    """Tell whether the platform takes a value for a time."""
+    return isinstance(value, Date) or typeof(value) == "number"
 
 
 def date_ms(value: Any) -> int:

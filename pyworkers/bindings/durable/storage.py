@@ -10,11 +10,10 @@ from typing import Any, Final
 
 from pyworkers.bindings.durable.failures import storage_errors
 from pyworkers.bindings.durable.host import ObjectHost
-from pyworkers.bindings.durable.operations import StorageOperations, date_ms
+from pyworkers.bindings.durable.operations import StorageOperations, date_ms, is_date
 from pyworkers.bindings.durable.sql import SqlStorage
 from pyworkers.bindings.durable.sync_kv import SyncKvStorage
 from pyworkers.engines.durable.protocol import Savepoint
-from pyworkers.js.dates import Date
 from pyworkers.js.promise import JsPromise, settle
 from pyworkers.js.values import JsException, call, is_callable
 from pyworkers.js.webidl import MISSING
@@ -84,7 +83,7 @@ class DurableObjectStorage(StorageOperations, js_name="DurableObjectStorage"):
 
     def getBookmarkForTime(self, time: Any = MISSING, *_: Any) -> JsPromise:
         """Refuse, as the platform's local runtime does."""
-        if isinstance(time, bool) or not isinstance(time, Date | int | float):
+        if not is_date(time):
             return JsPromise.rejected(self._wrong("getBookmarkForTime", 1, "date"))
         return JsPromise.run(_refuse_recovery(lambda: date_ms(time)))
 
@@ -98,7 +97,11 @@ class DurableObjectStorage(StorageOperations, js_name="DurableObjectStorage"):
 
     def _delete_all(self, options: Any = None, *_: Any) -> None:
         self._check_options(options, "deleteAll", 1, "PutOptions")
-        self._host.store.delete_all()
+        store = self._host.store
+        alarm_ms = None if self._host.deletes_alarm else store.alarm_ms()
+        store.delete_all()
+        if alarm_ms is not None:
+            store.set_alarm(alarm_ms)
 
     def _sync(self, *_: Any) -> None:
         self._host.store.commit()

@@ -50,15 +50,19 @@ class Cursor:
 
     def fetch(self) -> tuple[SqlValue, ...] | None:
         """Return the next row, or None at the end."""
-        if self._ahead is None:
-            self._look_ahead()
         row, self._ahead = self._ahead, None
+        if row is not None:
+            self._look_ahead()  # as the platform: a row is read before it is asked for
         return row
 
     def pairs(self) -> Iterator[tuple[str, bytes]]:
-        """Yield rows of two columns."""
-        while (row := self.fetch()) is not None:
-            yield row  # type: ignore[misc]  # a key and its value
+        """Yield rows of two columns, none read before it is asked for."""
+        while self._ahead is not None or not self.is_done:
+            if self._ahead is None:
+                self._look_ahead()
+            row, self._ahead = self._ahead, None
+            if row is not None:
+                yield row  # type: ignore[misc]  # a key and its value
 
     def note_plan(self, *, reads_tables: bool) -> None:
         """Begin to count: the first row is here already."""

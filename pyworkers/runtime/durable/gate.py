@@ -48,7 +48,13 @@ class InputGate:
 
     def is_open_for(self, event: Event) -> bool:
         """Tell whether an event may go on at once."""
-        return not (self._locks or self._waiting) and (self.user is None or self.user is event)
+        if self._locks:
+            return False
+        return event is self.user or (self.user is None and not self._waiting)
+
+    def shut_for(self, event: Event | None) -> None:
+        """An event has used the storage: let no other pass before it has gone on."""
+        self.user, self._turns = event, _TURNS
 
     async def enter(self, event: Event) -> None:
         """Wait until an event may begin; those that wait begin in order.
@@ -77,16 +83,13 @@ class InputGate:
         self._locks = 1
         return True
 
-    async def lock(self) -> None:
-        """Shut the gate for an exclusive part once the others are done, in order."""
-        if self._locks:
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._lock_waiters.append(future)
-            await future  # whoever unlocks hands its lock on
-        else:
-            self._locks = 1
-        if self.error is not None:
-            raise self.error
+    def lock(self) -> asyncio.Future[None] | None:
+        """Shut the gate for an exclusive part; return what to wait for where others are before it, in order."""
+        if self.lock_at_once():
+            return None
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lock_waiters.append(future)  # whoever unlocks hands its lock on
+        return future
 
     def unlock(self) -> None:
         """End an exclusive part."""
@@ -123,13 +126,11 @@ class InputGate:
         self._is_pumping = False
         if not self._waiting or self._locks:
             return
-        event, callback = self._waiting[0]
-        if self.user is not None and self.user is not event:
-            self.user, self._turns = None, _TURNS
         if self._turns:
             self._turns -= 1
         else:
-            self._waiting.popleft()
+            self.user = None
+            _, callback = self._waiting.popleft()
             self._turns = _TURNS  # it begins, and may use the storage, before the next one does
             callback()
         self._pump_soon()

@@ -164,6 +164,11 @@ class ObjectInstance:
         return find_handler(self.isolate, self._cls, "alarm") is not None
 
     @property
+    def deletes_alarm(self) -> bool:
+        """Tell whether ``deleteAll`` is for the alarm as well."""
+        return self.isolate.realm.compat.enabled("delete_all_deletes_alarm")
+
+    @property
     def is_running(self) -> bool:
         """Tell whether the code of one of its events is on the thread."""
         return self.gate.is_running
@@ -171,7 +176,7 @@ class ObjectInstance:
     @property
     def is_busy(self) -> bool:
         """Tell whether something of it goes on."""
-        return bool(self.events_open or self._kept or self._is_commit_due or (self._facets and self._facets.is_busy))
+        return bool(self.events_open or self._kept or (self._facets and self._facets.is_busy))
 
     def touch_storage(self) -> None:
         """Shut the gate for the other events until this one has gone on.
@@ -181,27 +186,27 @@ class ObjectInstance:
         """
         if self.error is not None:
             raise reset_error(self.error.message, self.error.name)
-        if self.events_open > 1:
-            self.gate.user = EVENT.get()
+        self.gate.shut_for(EVENT.get())
 
     def run_exclusively(self, function: Callable[[], Any], *, resets: bool) -> JsPromise:
         """Run an async function while no other event of the object goes on."""
         is_inside = _exclusive.get() is self
-        has_lock = not is_inside and self.gate.lock_at_once()
+        lock = None if is_inside else self.gate.lock()
         context = contextvars.copy_context()
         context.run(_exclusive.set, self)
         self._kept += 1
-        work = self._run_exclusively(function, resets=resets, is_inside=is_inside, has_lock=has_lock)
+        work = self._run_exclusively(function, resets=resets, is_inside=is_inside, lock=lock)
         task = asyncio.get_running_loop().create_task(work, context=context)
         return JsPromise.run(_result_of(task))
 
     async def _run_exclusively(
-        self, function: Callable[[], Any], *, resets: bool, is_inside: bool, has_lock: bool
+        self, function: Callable[[], Any], *, resets: bool, is_inside: bool, lock: asyncio.Future[None] | None
     ) -> Any:
         try:
-            if not (is_inside or has_lock):
-                await self.gate.lock()
-                has_lock = True
+            if lock is not None:
+                await lock
+                if self.gate.error is not None:
+                    raise self.gate.error
             async with asyncio.timeout(EXCLUSIVE_LIMIT_S if resets else None):
                 return await settle(function())
         except Exception as error:
@@ -212,7 +217,7 @@ class ObjectInstance:
             self._kept -= 1
             if self.error is None:
                 self.commit()
-            if has_lock:
+            if not is_inside:
                 self.gate.unlock()
 
     def keep_alive(self, promise: Any) -> None:
@@ -248,7 +253,9 @@ class ObjectInstance:
     def _wrote(self) -> None:
         if not self._is_commit_due:
             self._is_commit_due = True
-            asyncio.get_running_loop().call_soon(self._commit_when_due)
+            # Two turns: what the event has done at once is done then, an abort too.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._commit_when_due)
 
     def _commit_when_due(self) -> None:
         self._is_commit_due = False
@@ -269,6 +276,7 @@ class ObjectInstance:
             return
         shown = as_js_error(error)
         self.error = reset_error(shown.message, shown.name)
+        self.error._is_own_reset = True  # type: ignore[attr-defined]  # unlike that of an object which this one called
         self.store.rollback()
         self.gate.break_(self.error)
         self.sockets.disconnect()

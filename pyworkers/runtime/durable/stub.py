@@ -133,8 +133,9 @@ class DurableObjectStub(Fetcher, js_name="DurableObject"):
     def _failure(self, instance: ObjectInstance, error: BaseException, *, is_fetch: bool) -> BaseException:
         if isinstance(error, asyncio.CancelledError):
             return error
-        if instance.error is not None:
-            shown = reset_error(instance.error.message, instance.error.name)
+        reset = error if isinstance(error, JsException) and hasattr(error, "_is_own_reset") else instance.error
+        if reset is not None:
+            shown = reset_error(reset.message, reset.name)
             if is_fetch:
                 shown.remote = True  # type: ignore[attr-defined]  # JavaScript's own field
             return shown

@@ -13,6 +13,7 @@ from recorder import describe, describe_error
 import workers
 from workers import (
     Blob,
+    DurableObject,
     File,
     FormData,
     Request,
@@ -66,12 +67,31 @@ async def run(code, env, ctx, self, request):
     return results
 
 
+class Obj(DurableObject):
+    def add(self, a, b):
+        return a + b
+
+    async def echo(self, value):
+        return value
+
+    async def boom(self, kind, msg):
+        raise {"ValueError": ValueError, "TypeError": TypeError, "KeyError": KeyError}.get(kind, Exception)(msg)
+
+    async def fetch(self, request):
+        return Response(f"do {request.url}")
+
+    async def run(self, code):
+        return await run(code, self.env, self.ctx, self, None)
+
+
 class Default(WorkerEntrypoint):
     async def fetch(self, request):
         path = request.url.split("?")[0].rsplit("/", 1)[-1]
         if path == "run":
             code = await request.text()
-            return Response(json.dumps(await run(code, self.env, self.ctx, self, request)))
+            results = await run(code, self.env, self.ctx, self, request)
+            # A case may record what ran elsewhere: in an object.
+            return Response(json.dumps(getattr(self, "_rec", results)))
         scope = dict(NAMES)
         body = textwrap.indent(CODE[path], "    ")
         exec(f"async def f(env, ctx, self, request):\n{body}", scope)

@@ -6,13 +6,14 @@ Source: dom.spec.whatwg.org, section 3; recorded, contracts/fetchapi, fetchapi.a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pyworkers.js.events import Event, EventTarget
 from pyworkers.js.primitives import to_integer
 from pyworkers.js.promise import as_exception
-from pyworkers.js.values import JsException, JsProxy, dom_exception, iterate, js_method, type_error
+from pyworkers.js.values import JsException, JsProxy, dom_exception, js_method, type_error
+from pyworkers.js.webidl import MISSING, argument_error
 
 
 class AbortSignal(EventTarget):
@@ -77,25 +78,33 @@ class AbortSignal(EventTarget):
         return signal
 
     @classmethod
-    def static_timeout(cls, delay_ms: Any = None, *_: object) -> AbortSignal:
+    def static_timeout(cls, delay_ms: Any = MISSING, *_: object) -> AbortSignal:
         """``AbortSignal.timeout``: a signal that aborts with a TimeoutError after so many milliseconds."""
+        if delay_ms is MISSING:
+            raise argument_error("AbortSignal", "timeout", 1, "number")
         signal = cls()
         loop = asyncio.get_running_loop()
-        loop.call_later(max(0, to_integer(delay_ms)) / 1000, lambda: signal.abort(timeout_error()))
+        delay = to_integer(delay_ms)
+        if delay >= 0:  # a negative one wraps around, to where no clock goes
+            loop.call_later(delay / 1000, lambda: signal.abort(timeout_error()))
         return signal
 
     @classmethod
-    def static_any(cls, signals: Any = (), *_: object) -> AbortSignal:
+    def static_any(cls, signals: Any = MISSING, *_: object) -> AbortSignal:
         """``AbortSignal.any``: a signal that follows the first of several to abort."""
+        if signals is MISSING or isinstance(signals, str) or not isinstance(signals, Iterable):
+            raise argument_error("AbortSignal", "any", 1, "Array")
         result = cls()
-        sources = list(iterate(signals))
-        for source in sources:
+        sources = list(signals)
+        for index, source in enumerate(sources):
             if not isinstance(source, AbortSignal):
-                raise type_error("Failed to execute 'any' on 'AbortSignal': parameter 1 is not of type 'Array'.")
+                raise type_error(f"Incorrect type for array element {index}: the provided value is not of type "
+                                 "'AbortSignal'.")  # fmt: skip
+        for source in sources:
             if source.aborted:
                 result.abort(source.reason)
                 return result
-        ends = [source.subscribe(_follower(result, source)) for source in sources if isinstance(source, AbortSignal)]
+        ends = [source.subscribe(_follower(result, source)) for source in sources]
         result.subscribe(lambda: [end() for end in ends])
         return result
 

@@ -306,6 +306,7 @@ class Navigator(JsProxy):
     userAgent = "Cloudflare-Workers"
     language = "en"
     hardwareConcurrency = 1
+    platform = ""
 
 
 def _in_base(value: int, base: int) -> str:

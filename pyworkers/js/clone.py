@@ -17,7 +17,7 @@ from pyworkers.js.convert import JsDoubleProxy
 from pyworkers.js.dates import Date
 from pyworkers.js.headers import Headers
 from pyworkers.js.objects import JsArray, JsMap, JsSet, LiteralMap
-from pyworkers.js.primitives import jsnull, typeof
+from pyworkers.js.primitives import is_nullish, jsnull, typeof
 from pyworkers.js.promise import JsPromise
 from pyworkers.js.regexp import RegExp
 from pyworkers.js.values import (
@@ -27,9 +27,9 @@ from pyworkers.js.values import (
     JsProxy,
     dom_exception,
     get_property,
-    iterate,
     js_function,
 )
+from pyworkers.js.webidl import MISSING, argument_error, field_error, is_object
 
 Stub = Callable[[Any], Any]
 
@@ -93,10 +93,16 @@ def structured_clone(
 
 
 @js_function
-def structuredClone(value: Any = None, options: object = None) -> Any:
+def structuredClone(value: Any = MISSING, options: object = None) -> Any:
     """The global ``structuredClone(value, {transfer})``."""
+    if value is MISSING:
+        raise argument_error("ServiceWorkerGlobalScope", "structuredClone", 1, "JsValue")
+    if not is_nullish(options) and not is_object(options):
+        raise argument_error("ServiceWorkerGlobalScope", "structuredClone", 2, "StructuredCloneOptions")
     transfer = get_property(options, "transfer")
-    return structured_clone(value, transfer=() if transfer is None else iterate(transfer))
+    if transfer is not None and (isinstance(transfer, str) or not isinstance(transfer, Iterable)):
+        raise field_error("StructuredCloneOptions", "transfer", "Array")
+    return structured_clone(value, transfer=() if transfer is None else transfer)
 
 
 class _Clone:
@@ -189,8 +195,8 @@ class _Clone:
         raise _refusal(NOT_AN_RPC_RECEIVER if self.for_rpc else "#<Object> could not be cloned.")
 
     def headers(self, value: Any) -> Any:
-        """Copy Headers, which only RPC can."""
-        return self.remember(value, type(value).js_new(value)) if self.for_rpc else self.other(value)
+        """Copy Headers."""
+        return self.remember(value, type(value).js_new(value))
 
     def other(self, value: JsProxy) -> Any:
         """What is left: platform objects, functions, symbols, proxies of Python objects."""
@@ -234,6 +240,8 @@ def _reason(value: JsProxy, *, for_rpc: bool) -> str:
         return f"[object {value.js_name}] could not be cloned."
     if value.js_name == "Object":
         return NOT_AN_RPC_RECEIVER if for_rpc else "#<Object> could not be cloned."
+    if value.js_name in ("ReadableStream", "WritableStream"):
+        return f"{value.js_name} can only be serialized for RPC."
     return f'Could not serialize object of type "{value.js_name}". This type does not support serialization.'
 
 

@@ -23,6 +23,7 @@ from pyworkers.js.values import (
     range_error,
     type_error,
 )
+from pyworkers.js.webidl import MISSING, argument_error
 
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _BAD_BASE64: Final = (
@@ -158,8 +159,10 @@ def uint8_array(data: bytes) -> Uint8Array:
 
 
 @js_function
-def btoa(text: object = None) -> str:
+def btoa(text: object = MISSING) -> str:
     """Encode a binary string as base64."""
+    if text is MISSING:
+        raise argument_error("ServiceWorkerGlobalScope", "btoa", 1, "JsString")
     try:
         return binascii.b2a_base64(to_string(text).encode("latin-1"), newline=False).decode()
     except UnicodeEncodeError:
@@ -169,8 +172,10 @@ def btoa(text: object = None) -> str:
 
 
 @js_function
-def atob(text: object = None) -> str:
+def atob(text: object = MISSING) -> str:
     """Decode base64 to a binary string."""
+    if text is MISSING:
+        raise argument_error("ServiceWorkerGlobalScope", "atob", 1, "string")
     data = re.sub(r"[\t\n\f\r ]", "", to_string(text))
     if len(data) % 4 == 0:
         data = data[:-2] if data.endswith("==") else data.removesuffix("=")

@@ -1,7 +1,8 @@
 """``EventTarget`` and the event classes.
 
 A listener is a function, a coroutine function (its coroutine runs as a task), or an object with ``handleEvent``. An
-error of a listener goes to the console and does not stop the others.
+error of a listener ends ``dispatchEvent``; of an event that the host dispatches it goes to the console and does not
+stop the others.
 
 Source: dom.spec.whatwg.org, section 2
 """
@@ -18,6 +19,7 @@ from pyworkers.js.primitives import is_nullish, jsnull, to_boolean, to_integer, 
 from pyworkers.js.promise import as_exception, is_thenable, settle
 from pyworkers.js.realm import current_realm
 from pyworkers.js.values import JsProxy, call, dom_exception, get_property, js_function, js_method, type_error
+from pyworkers.js.webidl import MISSING, argument_error, constructor_error, is_object
 
 _background: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
 
@@ -35,19 +37,21 @@ class Event(JsProxy):
         self.composed = composed
         self.defaultPrevented = False
         self.isTrusted = True
-        self.target: Any = jsnull
-        self.currentTarget: Any = jsnull
+        self.target: Any = None
+        self.currentTarget: Any = None
         self.eventPhase = Event.NONE
         self.timeStamp = 0
         self.cancelBubble = False
-        self.stopped = False
-        self.is_dispatching = False
+        self._stopped = False
+        self._is_dispatching = False
 
     @classmethod
     def js_new(cls, *args: Any) -> JsProxy:
         """``new Event(type, init)``."""
         if not args:
-            raise type_error(f"Failed to construct '{cls.js_name}': constructor parameter 1 is not of type 'string'.")
+            raise constructor_error(cls.js_name, 1, "string")
+        if len(args) > 1 and not is_nullish(args[1]) and not is_object(args[1]):
+            raise constructor_error(cls.js_name, 2, "Init")
         event = cls.of_init(to_string(args[0]), args[1] if len(args) > 1 else None)
         for name in ("bubbles", "cancelable", "composed"):
             setattr(event, name, to_boolean(get_property(args[1] if len(args) > 1 else None, name)))
@@ -84,12 +88,12 @@ class Event(JsProxy):
     def stopImmediatePropagation(self) -> None:
         """Keep the remaining listeners from being called."""
         self.cancelBubble = True
-        self.stopped = True
+        self._stopped = True
 
     @js_method
     def composedPath(self) -> JsArray:
         """The targets of the dispatch."""
-        return JsArray([self.currentTarget] if self.is_dispatching else [])
+        return JsArray([self.currentTarget] if self._is_dispatching else [])
 
 
 class CustomEvent(Event):
@@ -169,7 +173,6 @@ class ErrorEvent(Event):
 @dataclass(eq=False, slots=True)
 class _Listener:
     callback: Any
-    capture: bool
     once: bool
 
 
@@ -192,26 +195,37 @@ class EventTarget(JsProxy):
         return cls()
 
     @js_method
-    def addEventListener(self, type_: object = None, listener: Any = None, options: object = None) -> None:
-        """Add a listener once; options ``once``, ``capture`` and ``signal``."""
-        if is_nullish(listener):
+    def addEventListener(self, type_: object = MISSING, listener: Any = MISSING, options: object = None) -> None:
+        """Add a listener once; options ``once`` and ``signal``.
+
+        Raises:
+            JsException: TypeError, for what is no listener, and for options that the platform lacks.
+        """
+        if type_ is MISSING:
+            raise argument_error("EventTarget", "addEventListener", 1, "string")
+        if listener is jsnull:
             return
-        capture = to_boolean(options) if isinstance(options, bool) else to_boolean(get_property(options, "capture"))
+        if listener is MISSING or not is_object(listener):
+            raise argument_error("EventTarget", "addEventListener", 2, "function or HandlerObject")
+        _refuse_phases(options)
         signal = get_property(options, "signal")
         if signal is not None:
             if signal.aborted:
                 return
-            signal.subscribe(lambda: self.removeEventListener(type_, listener, capture))
+            signal.subscribe(lambda: self.removeEventListener(type_, listener))
         listeners = self._listeners.setdefault(to_string(type_), [])
-        if not any(item.callback == listener and item.capture == capture for item in listeners):
-            listeners.append(_Listener(listener, capture, to_boolean(get_property(options, "once"))))
+        if not any(item.callback == listener for item in listeners):
+            listeners.append(_Listener(listener, to_boolean(get_property(options, "once"))))
 
     @js_method
-    def removeEventListener(self, type_: object = None, listener: Any = None, options: object = None) -> None:
+    def removeEventListener(self, type_: object = MISSING, listener: Any = MISSING) -> None:
         """Remove a listener."""
-        capture = to_boolean(options) if isinstance(options, bool) else to_boolean(get_property(options, "capture"))
+        if type_ is MISSING:
+            raise argument_error("EventTarget", "removeEventListener", 1, "string")
+        if listener is MISSING or (listener is not jsnull and not is_object(listener)):
+            raise argument_error("EventTarget", "removeEventListener", 2, "Object")
         listeners = self._listeners.get(to_string(type_), [])
-        listeners[:] = [item for item in listeners if item.callback != listener or item.capture != capture]
+        listeners[:] = [item for item in listeners if item.callback != listener]
 
     @js_method
     def dispatchEvent(self, event: Any = None) -> bool:
@@ -221,12 +235,10 @@ class EventTarget(JsProxy):
             JsException: TypeError, for what is no event; InvalidStateError, for one that is being dispatched.
         """
         if not isinstance(event, Event):
-            raise type_error(
-                f"Failed to execute 'dispatchEvent' on '{self.js_name}': parameter 1 is not of type 'Event'."
-            )
-        if event.is_dispatching:
+            raise argument_error("EventTarget", "dispatchEvent", 1, "Event")
+        if event._is_dispatching:
             raise dom_exception("InvalidStateError", "The event is already being dispatched.")
-        return self.dispatch(event)
+        return self.dispatch(event, on_error=_throw)
 
     def dispatch(self, event: Event, *, on_error: Callable[[BaseException], None] | None = None) -> bool:
         """Call the listeners of a new event, as the host.
@@ -235,13 +247,20 @@ class EventTarget(JsProxy):
             on_error: gets what a listener raises; the console does where it is None.
         """
         event.target = event.currentTarget = self
-        event.is_dispatching, event.eventPhase, event.stopped = True, Event.AT_TARGET, False
+        event._is_dispatching, event.eventPhase, event._stopped = True, Event.AT_TARGET, False
+        try:
+            self._notify_all(event, on_error)
+        finally:
+            event._is_dispatching, event.eventPhase = False, Event.NONE
+        return not event.defaultPrevented
+
+    def _notify_all(self, event: Event, on_error: Callable[[BaseException], None] | None) -> None:
         handler = self.__dict__.get(f"on{event.type}")
         if callable(handler):
             notify(handler, event, on_error=on_error)
         listeners = self._listeners.get(event.type)
         for item in list(listeners or ()):
-            if event.stopped:
+            if event._stopped:
                 break
             if listeners is None or item not in listeners:
                 continue  # removed by one of the listeners before it
@@ -249,12 +268,23 @@ class EventTarget(JsProxy):
                 listeners.remove(item)
             callback = item.callback if callable(item.callback) else item.callback.handleEvent
             notify(callback, event, on_error=on_error)
-        event.is_dispatching, event.eventPhase, event.currentTarget = False, Event.NONE, jsnull
-        return not event.defaultPrevented
 
     def has_listeners(self, type_: str) -> bool:
         """Tell whether anybody would hear of such an event."""
         return bool(self._listeners.get(type_)) or callable(self.__dict__.get(f"on{type_}"))
+
+
+def _refuse_phases(options: object) -> None:
+    """Refuse what events without a tree cannot have."""
+    if options is True:
+        raise type_error("addEventListener(): useCapture must be false.")
+    for name in ("capture", "passive"):
+        if to_boolean(get_property(options, name)):
+            raise type_error(f"addEventListener(): options.{name} must be false.")
+
+
+def _throw(error: BaseException) -> None:
+    raise error
 
 
 def notify(
@@ -284,8 +314,10 @@ def uncaught(error: BaseException) -> str:
 
 
 @js_function
-def reportError(error: Any = None) -> None:
+def reportError(error: Any = MISSING) -> None:
     """The global ``reportError``."""
+    if error is MISSING:
+        raise argument_error("ServiceWorkerGlobalScope", "reportError", 1, "JsValue")
     report_error(as_exception(error))
 
 

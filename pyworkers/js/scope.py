@@ -77,7 +77,7 @@ _RENAMED: Final = {
     "Promise": ("promise", "JsPromise"),
     "Function": ("values", "JsConstructor"),
 }
-_CONSTANTS: Final = {"undefined": None, "NaN": float("nan"), "Infinity": float("inf")}
+_CONSTANTS: Final = {"origin": "null", "undefined": None, "NaN": float("nan"), "Infinity": float("inf")}
 _HIDDEN_ERRORS: Final = ("PythonError", "NonRetryableError")  # values of these exist, globals of the names do not
 _SELVES: Final = ("globalThis", "self")
 

@@ -19,7 +19,8 @@ from pyworkers.js.events import report_error
 from pyworkers.js.primitives import to_number
 from pyworkers.js.promise import js_async, settle
 from pyworkers.js.realm import Realm, current_realm
-from pyworkers.js.values import JsProxy, call, get_property, js_function, type_error
+from pyworkers.js.values import JsException, JsProxy, call, dom_exception, get_property, js_function, type_error
+from pyworkers.js.webidl import MISSING, argument_error
 
 _MAX_DELAY_MS = 2**31 - 1
 _ids = count(1)
@@ -113,7 +114,7 @@ def queueMicrotask(callback: Any = None) -> None:
     """Run a function as soon as what runs now gives way."""
     if not callable(callback):
         raise type_error(
-            "Failed to execute 'queueMicrotask' on 'ServiceWorkerGlobalScope': parameter 1 is not of type 'Function'."
+            "Failed to execute 'queueMicrotask' on 'ServiceWorkerGlobalScope': parameter 1 is not of type 'function'."
         )
     run_callback(callback, (), copy_context())
 
@@ -122,21 +123,24 @@ class Scheduler(JsProxy):
     """``scheduler``."""
 
     @js_async
-    async def wait(self, delay_ms: object = None, options: object = None) -> None:
+    async def wait(self, delay_ms: object = MISSING, options: object = None) -> None:
         """Wait so many milliseconds; option ``signal`` ends the wait with its reason."""
+        if delay_ms is MISSING:
+            raise argument_error("Scheduler", "wait", 1, "number")
         seconds = _delay_ms(delay_ms) / 1000
         signal = get_property(options, "signal")
         if signal is None:
             await asyncio.sleep(seconds)
             return
-        signal.throwIfAborted()
+        if signal.aborted:
+            raise _plain(signal.error())
         loop = asyncio.get_running_loop()
         ended = loop.create_future()
 
         def end() -> None:
             if not ended.done():
                 if signal.aborted:
-                    ended.set_exception(signal.error())
+                    ended.set_exception(_plain(signal.error()))
                 else:
                     ended.set_result(None)
 
@@ -152,9 +156,16 @@ class Scheduler(JsProxy):
 def _timer(name: str, callback: Any, delay_ms: object, args: tuple[object, ...]) -> _Timer:
     if not callable(callback):
         raise type_error(
-            f"Failed to execute '{name}' on 'ServiceWorkerGlobalScope': parameter 1 is not of type 'Function'."
+            f"Failed to execute '{name}' on 'ServiceWorkerGlobalScope': parameter 1 is not of type 'function'."
         )
     return _Timer(callback, _delay_ms(delay_ms), args)
+
+
+def _plain(error: BaseException) -> BaseException:
+    """Return a signal's own AbortError without what only the signal's has."""
+    if isinstance(error, JsException) and error.kind == "DOMException":
+        return dom_exception(error.name, error.message)
+    return error
 
 
 def _delay_ms(value: object) -> float:

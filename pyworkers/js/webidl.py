@@ -6,7 +6,6 @@ Source: recorded, contracts/fetchapi, ``*.coerce`` and ``*.init-bad``
 from __future__ import annotations
 
 import math
-import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, Final

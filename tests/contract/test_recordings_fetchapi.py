@@ -1,28 +1,44 @@
-"""Recordings of the real runtime's web platform: Headers, Request, Response, URL, streams, FormData, globals."""
+"""Recordings of the real runtime's web platform, replayed inside an isolate: Headers, Request, Response, URL, streams,
+FormData, events, timers and the other globals.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
+from functools import cache
 from typing import Any
 
 import pytest
-from interp import also_accepted, build_scope, load_cases, misses, not_expressible, record
+from replay import CONFIG, HERE, cases_of, verdict
 
-from pyworkers.config.compat import resolve_compat
-from pyworkers.js.realm import REALM, Realm
+from pyworkers.clock import SystemClock
+from pyworkers.config import load_project
+from pyworkers.runtime.runtime import Runtime
+from pyworkers.runtime.stores import Stores
+from pyworkers.testing.worker import TestWorker
 
-CASES = load_cases("fetchapi")
-ACCEPTED = also_accepted()
-INEXPRESSIBLE = not_expressible()
-
-
-async def replay(case: dict[str, Any]) -> list[Any]:
-    """Run a case as a worker of the compatibility date that it was recorded with."""
-    REALM.set(Realm(compat=resolve_compat("2026-04-01", ("nodejs_compat",))))
-    return await record(case["steps"], build_scope({}))
+CASES = cases_of("fetchapi")
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in CASES])
+@pytest.mark.parametrize("case", CASES)
 def test_recorded_fetchapi_case_answers_as_recorded(case: dict[str, Any]) -> None:
-    found = misses(case, asyncio.run(replay(case)), accept=ACCEPTED)
-    assert {index: lines for index, lines in found.items() if f"{case['id']}#{index}" not in INEXPRESSIBLE} == {}
+    assert verdict(case, "fetchapi", results_by_case()[case["id"]], engine="js") == {}
+
+
+@cache
+def results_by_case() -> dict[str, list[Any]]:
+    """Run every case, one after the other, in one worker: they share nothing but its globals."""
+
+    async def run() -> dict[str, list[Any]]:
+        clock = SystemClock()
+        project = load_project(HERE, [CONFIG])
+        async with Runtime(project, Stores(None, project, clock), clock=clock) as runtime:
+            worker = TestWorker(runtime, project.primary.name)
+            results = {}
+            for (case,) in (parameter.values for parameter in CASES):
+                response = await worker.fetch("/", method="POST", body=json.dumps(case["steps"]))
+                results[case["id"]] = json.loads(await response.text())
+            return results
+
+    return asyncio.run(run())

@@ -25,12 +25,13 @@ class ByteQueueSource(QueueSource, ByteSource):
     """As `QueueSource`, sized in bytes; partial reads split chunks.
 
     Args:
-        auto_allocate: the size of the buffer that a read without one brings along, or None.
+        auto_allocate: the size of the buffer that a read without one brings along.
     """
 
     is_bytes = True
+    closed_text = "This ReadableByteStreamController is closed."
 
-    def __init__(self, strategy: Strategy, auto_allocate: int | None) -> None:
+    def __init__(self, strategy: Strategy, auto_allocate: int) -> None:
         super().__init__(strategy)
         self.auto_allocate = auto_allocate
         self.request: Request | None = None
@@ -61,7 +62,7 @@ class ByteQueueSource(QueueSource, ByteSource):
         if size == 0 and not self.is_closing:
             raise type_error("The bytesWritten must be more than zero while the stream is open.")
         if size > len(request.view):
-            raise range_error("The bytesWritten exceeds the view's length.")
+            raise range_error(f"Too many bytes [{size}] in response to a BYOB read request.")
         self.request = None
         self._reads.remove(request.answer)
         request.answer.set_result(size or END)
@@ -71,16 +72,25 @@ class ByteQueueSource(QueueSource, ByteSource):
         self.rest.appendleft(chunk)
 
     def take(self) -> Any:
-        """Return bytes that are at hand."""
+        """Return bytes that are at hand: as much as a read's buffer holds, of however many chunks."""
+        data = self._take_chunk()
+        if data is NOT_READY or data is END:
+            return data
+        limit = self.auto_allocate
+        while len(data) < limit and (self.rest or self._queue):
+            data += self._take_chunk()
+        if len(data) > limit:
+            self.put_back(data[limit:])
+        return data[:limit]
+
+    def _take_chunk(self) -> Any:
         return self.rest.popleft() if self.rest else super().take()
 
     async def read(self) -> Any:
-        """Take the oldest bytes, or wait; with ``autoAllocateChunkSize`` the source may fill a buffer of that size."""
+        """Take the oldest bytes, or wait for the source to fill a buffer of ``autoAllocateChunkSize``."""
         chunk = self.take()
         if chunk is not NOT_READY:
             return chunk
-        if self.auto_allocate is None:
-            return await self._wait()
         async with self._turn:
             chunk = self.take()
             if chunk is not NOT_READY:

@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from pyworkers.js.promise import JsPromise, as_exception
-from pyworkers.js.streams.sinks import Sink
+from pyworkers.js.streams.sinks import HAS_BEEN_CLOSED, Sink
 from pyworkers.js.streams.sources import END, NOT_READY, READABLE, ByteSource, Source
+from pyworkers.js.values import type_error
 
 
 class Transform:
@@ -40,7 +41,8 @@ class ChannelSource(Source):
     Args:
         transform: what happens to the chunks.
         room: how many chunks may wait for a reader; 0 makes every write wait for one.
-        close_waits: ``close`` settles when the reader has seen the end.
+        close_waits: ``close`` settles when the reader has seen the end; writes after a cancel of waiting ones are told that
+            the stream is closed.
     """
 
     def __init__(self, transform: Transform, *, room: float = 0, close_waits: bool = False) -> None:
@@ -54,6 +56,7 @@ class ChannelSource(Source):
         self._writes: deque[tuple[Any, JsPromise]] = deque()
         self._closing: JsPromise | None = None
         self._flushed = False
+        self.was_cancelled = False
 
     # ---- reading
 
@@ -81,6 +84,7 @@ class ChannelSource(Source):
     async def cancel(self, reason: object) -> None:
         """Break the writable side, too."""
         if self.state is READABLE:
+            self.was_cancelled = bool(self._writes)
             self._out.clear()
             self.finish()
             self.break_writes(as_exception(reason))
@@ -155,24 +159,23 @@ class ChannelSource(Source):
     def _transform_one(self) -> None:
         """Transform writes until one has given something to read."""
         while self._writes and not self._out:
-            chunk, promise = self._writes.popleft()
-            try:
-                self._emit(self.transform.push(chunk))
-            except Exception as error:
-                self.break_both(error)
-                promise.reject(error)
-                return
-            promise.resolve()
-            self.sink.room_changed()
+            self._push(*self._writes.popleft())
         if self._closing is not None and not self._writes and not self._flushed:
             self._flush()
 
+    def _push(self, chunk: Any, promise: JsPromise) -> None:
+        try:
+            self._emit(self.transform.push(chunk))
+        except Exception as error:
+            self.break_both(error)
+            promise.reject(error)
+            return
+        promise.resolve()
+        self.sink.room_changed()
+
     def _let_writes_in(self) -> None:
         while self._writes and len(self._out) < self.readable_room:
-            chunk, promise = self._writes.popleft()
-            self._emit(self.transform.push(chunk))
-            promise.resolve()
-            self.sink.room_changed()
+            self._push(*self._writes.popleft())
 
     def _flush(self) -> None:
         assert self._closing is not None
@@ -202,6 +205,10 @@ class ByteChannelSource(ChannelSource, ByteSource):
 
     is_bytes = True
 
+    def write(self, chunk: Any) -> JsPromise:
+        """As the base's; an empty chunk is gone at once."""
+        return super().write(chunk) if chunk != b"" else JsPromise.resolved()
+
     def put_back(self, chunk: bytes) -> None:
         """Return a part of a chunk that was taken; it comes next."""
         self._out.appendleft(chunk)
@@ -218,6 +225,11 @@ class ChannelSink(Sink):
     def room(self) -> float:
         """One chunk may wait."""
         return 1 - self._source.waiting_writes
+
+    def _refused(self) -> JsPromise | None:
+        if self._source.was_cancelled and self._source.close_waits:
+            return JsPromise.rejected(type_error(HAS_BEEN_CLOSED))
+        return super()._refused()
 
     def _write(self, chunk: Any) -> JsPromise:
         try:

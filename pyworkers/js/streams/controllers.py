@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from pyworkers.js.buffers import JsBuffer, Uint8Array
-from pyworkers.js.primitives import jsnull, number, to_integer
+from pyworkers.js.primitives import jsnull, number
 from pyworkers.js.promise import as_exception
 from pyworkers.js.streams.byte_queue import ByteQueueSource, Request, view_of_request
 from pyworkers.js.streams.sources import QueueSource
-from pyworkers.js.values import JsProxy, js_method, type_error
+from pyworkers.js.values import JsProxy, js_method, range_error, type_error
+from pyworkers.js.webidl import MISSING, argument_error, to_int32
 
 
 class ReadableStreamDefaultController(JsProxy):
@@ -34,9 +35,10 @@ class ReadableStreamDefaultController(JsProxy):
         """End the stream after what is queued."""
         self._source.close_after_queue()
 
-    @js_method
-    def error(self, reason: object = None) -> None:
+    def error(self, reason: object = MISSING, *_: object) -> None:
         """Break the stream: reads raise ``reason``."""
+        if reason is MISSING:
+            raise argument_error(self.js_name, "error", 1, "Value")
         self._source.fail(as_exception(reason))
 
 
@@ -59,10 +61,7 @@ class ReadableByteStreamController(ReadableStreamDefaultController):
             JsException: TypeError, for anything else and for an empty buffer.
         """
         if not isinstance(chunk, JsBuffer):
-            raise type_error(
-                "Failed to execute 'enqueue' on 'ReadableByteStreamController': parameter 1 is not of type "
-                "'ArrayBuffer or ArrayBufferView'."
-            )
+            raise argument_error(self.js_name, "enqueue", 1, "BufferSource")
         data = bytes(chunk.view)
         if not data:
             raise type_error("Cannot enqueue a zero-length ArrayBuffer.")
@@ -86,19 +85,22 @@ class ReadableStreamBYOBRequest(JsProxy):
         """The number of bytes that the read waits for."""
         return 1
 
-    @js_method
-    def respond(self, size: object = 0) -> None:
+    def respond(self, size: object = MISSING, *_: object) -> None:
         """Tell how many bytes were filled."""
+        if size is MISSING:
+            raise argument_error(self.js_name, "respond", 1, "integer")
         self._check()
-        self._source.respond(to_integer(size))
+        self._source.respond(max(0, to_int32(size)))
 
     @js_method
     def respondWithNewView(self, view: object = None) -> None:
         """Answer with other memory of at most the same size."""
-        self._check()
         if not isinstance(view, JsBuffer):
-            raise type_error("The provided view is not an ArrayBufferView.")
+            raise argument_error(self.js_name, "respondWithNewView", 1, "BufferSource")
+        self._check()
         data = bytes(view.view)
+        if len(data) > len(self._request.view):
+            raise range_error("The underlying ArrayBuffer is not the correct length.")
         self._request.view[: len(data)] = data
         self._source.respond(len(data))
 

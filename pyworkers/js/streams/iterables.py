@@ -8,7 +8,7 @@ from typing import Any
 
 from pyworkers.js.promise import settle
 from pyworkers.js.streams.sources import NOT_READY, READABLE, Source
-from pyworkers.js.values import type_error
+from pyworkers.js.webidl import argument_error
 
 
 class IterableSource(Source):
@@ -52,7 +52,7 @@ def _async_iterator(iterable: Any) -> AsyncIterator[Any]:
     try:
         iterator = iter(iterable)
     except TypeError:
-        raise type_error("The provided value is not async iterable.") from None
+        raise argument_error("ReadableStream", "from", 1, "AsyncGenerator") from None
 
     async def items() -> AsyncIterator[Any]:
         for item in iterator:

@@ -18,6 +18,7 @@ from pyworkers.js.streams.sinks import HAS_BEEN_CLOSED, WRITABLE, Sink
 from pyworkers.js.streams.sources import END, NOT_READY, READABLE, Source
 from pyworkers.js.streams.writable import WritableStream
 from pyworkers.js.values import get_property, type_error
+from pyworkers.js.webidl import argument_error, is_object
 
 if TYPE_CHECKING:
     from pyworkers.js.streams.readable import ReadableStream
@@ -57,8 +58,8 @@ def pipe_to(stream: ReadableStream, destination: Any, options: object) -> JsProm
         )
     if stream.reader is not None:
         return JsPromise.rejected(type_error(readers.LOCKED))
-    if destination.writer is not None:
-        return JsPromise.rejected(type_error(writable.LOCKED))
+    if destination._writer is not None:
+        return JsPromise.rejected(type_error(writable.LOCKED.removesuffix(".")))
     try:
         chosen = PipeOptions.read(options)
     except Exception as error:
@@ -70,6 +71,8 @@ def pipe_through(stream: ReadableStream, transform: Any, options: object) -> Any
     """``stream.pipeThrough(transform, options)``: returns the transform's readable side."""
     from pyworkers.js.streams.readable import ReadableStream  # that module is written in terms of this one
 
+    if not is_object(transform):
+        raise argument_error("ReadableStream", "pipeThrough", 1, "Transform")
     readable_side, writable_side = get_property(transform, "readable"), get_property(transform, "writable")
     for name, side, kind in (
         ("readable", readable_side, ReadableStream),
@@ -82,7 +85,7 @@ def pipe_through(stream: ReadableStream, transform: Any, options: object) -> Any
             )
     if stream.reader is not None:
         raise type_error(readers.LOCKED)
-    if writable_side.writer is not None:
+    if writable_side._writer is not None:
         raise type_error(writable.LOCKED)
     _start(stream, writable_side, PipeOptions.read(options)).mark_handled()
     return readable_side
@@ -90,7 +93,7 @@ def pipe_through(stream: ReadableStream, transform: Any, options: object) -> Any
 
 def _start(stream: ReadableStream, destination: WritableStream, options: PipeOptions) -> JsPromise:
     pipe = _Pipe(stream, destination, options)
-    stream.reader = destination.writer = pipe
+    stream.reader = destination._writer = pipe
     stream.disturbed = True
     pipe.task = asyncio.get_running_loop().create_task(pipe.run())
     return pipe.promise
@@ -130,7 +133,7 @@ class _Pipe:
 
     def _unlock(self) -> None:
         self.stream.reader = None
-        self.destination.writer = None
+        self.destination._writer = None
 
     async def _move(self) -> None:
         source, sink = self.source, self.sink

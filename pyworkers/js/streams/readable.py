@@ -9,10 +9,10 @@ Source: streams.spec.whatwg.org, section 4; recorded, contracts/fetchapi, fetcha
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
 from pyworkers.js.objects import JsArray
-from pyworkers.js.primitives import to_integer, to_string
+from pyworkers.js.primitives import is_nullish, to_integer, to_string
 from pyworkers.js.promise import JsPromise
 from pyworkers.js.realm import current_realm
 from pyworkers.js.streams.byte_queue import ByteQueueSource
@@ -36,9 +36,11 @@ from pyworkers.js.values import (
     get_property,
     is_callable,
     js_method,
-    range_error,
     type_error,
 )
+from pyworkers.js.webidl import argument_error, constructor_error, is_object
+
+_AUTO_ALLOCATE_BYTES: Final = 4096  # of a byte stream that does not say
 
 
 class ReadableStream(JsProxy):
@@ -103,6 +105,8 @@ class ReadableStream(JsProxy):
             )
         underlying = args[0] if args else None
         strategy = args[1] if len(args) > 1 else None
+        if not is_nullish(underlying) and not is_object(underlying):
+            raise constructor_error("ReadableStream", 1, "UnderlyingSource")
         kind = member(underlying, "type")
         if kind is not None and to_string(kind) not in ("", "bytes"):
             raise type_error(f'"{to_string(kind)}" is not a valid type of ReadableStream.')
@@ -118,11 +122,13 @@ class ReadableStream(JsProxy):
         """Lock the stream and return a reader."""
         if self.reader is not None:
             raise type_error(LOCKED)
+        if not is_nullish(options) and not is_object(options):
+            raise argument_error("ReadableStream", "getReader", 1, "GetReaderOptions")
         mode = get_property(options, "mode")
         if mode is None:
             return ReadableStreamDefaultReader(self)
         if to_string(mode) != "byob":
-            raise range_error("mode must be undefined or 'byob' in call to getReader().")
+            raise type_error("mode must be undefined or 'byob' in call to getReader().")
         return ReadableStreamBYOBReader(self)
 
     @js_method
@@ -176,7 +182,8 @@ def _bytes_stream(underlying: Any, strategy: object) -> ReadableStream:
     if auto_allocate is not None and to_integer(auto_allocate) <= 0:
         raise type_error("The autoAllocateChunkSize option cannot be zero.")
     mark = read_strategy(strategy, 0).high_water_mark
-    source = ByteQueueSource(Strategy(mark, len), None if auto_allocate is None else to_integer(auto_allocate))
+    size = _AUTO_ALLOCATE_BYTES if auto_allocate is None else to_integer(auto_allocate)
+    source = ByteQueueSource(Strategy(mark, len), size)
     return _start(underlying, source, ReadableByteStreamController(source))
 
 
@@ -184,8 +191,10 @@ def _start(underlying: Any, source: QueueSource, controller: ReadableStreamDefau
     start, pull, cancel = (_method(underlying, name) for name in ("start", "pull", "cancel"))
     source.pull = bind(pull, controller)
     source.on_cancel = None if cancel is None else lambda reason: call(cancel, reason)
-    starting = None if start is None else call(start, controller)
-    source.begin(starting)
+    try:
+        source.begin(None if start is None else call(start, controller))
+    except Exception as error:
+        source.fail(error)
     return ReadableStream(source)
 
 

@@ -13,6 +13,7 @@ from pyworkers.js.primitives import to_integer
 from pyworkers.js.promise import JsPromise, js_async
 from pyworkers.js.streams.sources import END, ERRORED, NOT_READY, READABLE, QueueSource, Source
 from pyworkers.js.values import JsObject, JsProxy, get_property, js_method, type_error
+from pyworkers.js.webidl import argument_error
 
 if TYPE_CHECKING:
     from pyworkers.js.streams.readable import ReadableStream
@@ -37,7 +38,7 @@ class _Reader(JsProxy):
         if self._closed is None:
             self._closed = promise = JsPromise()
             promise.mark_handled()
-            if self._stream is None:
+            if self._stream is None and self._source.state is READABLE:
                 promise.reject(type_error(RELEASED))
             else:
                 self._source.watch(self._settle_closed)
@@ -68,11 +69,7 @@ class _Reader(JsProxy):
         stream.reader = None
         if isinstance(self._source, QueueSource):
             self._source.abandon_reads(type_error(RELEASED))
-        if self._closed is None:
-            return
-        if self._closed.is_settled:
-            self._closed = None
-        else:
+        if self._source.state is READABLE and self._closed is not None:
             self._closed.reject(type_error(RELEASED))
 
 
@@ -122,21 +119,21 @@ class ReadableStreamBYOBReader(_Reader):
     async def read(self, view: object = None, options: object = None) -> JsObject:
         """Fill ``view``; ``value`` is a view of the same type on the part that was filled."""
         minimum = get_property(options, "min")
-        return await self._read("read", view, 1 if minimum is None else to_integer(minimum))
+        return await self._read("read", view, 1 if minimum is None else to_integer(minimum) % 2**64)
 
     @js_async
     async def readAtLeast(self, minimum: object = None, view: object = None) -> JsObject:
         """Fill ``view`` with at least so many elements, fewer only at the end of the stream."""
+        if minimum is None:
+            raise argument_error("ReadableStreamBYOBReader", "readAtLeast", 1, "integer")
         return await self._read("readAtLeast", view, to_integer(minimum))
 
     async def _read(self, method: str, view: object, minimum: int) -> JsObject:
         if self._stream is None:
             raise type_error(RELEASED)
         if not isinstance(view, ArrayBufferView):
-            raise type_error(
-                f"Failed to execute '{method}' on 'ReadableStreamBYOBReader': parameter "
-                f"{1 if method == 'read' else 2} is not of type 'ArrayBufferView'."
-            )
+            position = 1 if method == "read" else 2
+            raise argument_error("ReadableStreamBYOBReader", method, position, "ArrayBufferView")
         if view.byteLength == 0:
             raise type_error('You must call read() on a "byob" reader with a positive-sized TypedArray object.')
         if minimum <= 0:

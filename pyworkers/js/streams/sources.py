@@ -251,7 +251,13 @@ async def _close(aclose: Callable[[], Awaitable[object]]) -> None:
 
 
 class QueueSource(Source):
-    """Chunks that a worker enqueues, kept in a queue whose fill level decides when ``pull`` is called."""
+    """Chunks that a worker enqueues, kept in a queue whose fill level decides when ``pull`` is called.
+
+    Attributes:
+        closed_text: what a chunk is refused with after the end.
+    """
+
+    closed_text = "Unable to enqueue"
 
     def __init__(self, strategy: Strategy) -> None:
         super().__init__()
@@ -272,7 +278,7 @@ class QueueSource(Source):
         """The room left in the queue; 0 when closed, None when errored."""
         if self.state is ERRORED:
             return None
-        return 0 if self.state is CLOSED else self.strategy.high_water_mark - self._total
+        return 0 if self.is_closing or self.state is CLOSED else self.strategy.high_water_mark - self._total
 
     def begin(self, starting: object) -> None:
         """Let pulling begin, once ``starting`` (what the ``start`` method returned) has settled."""
@@ -327,7 +333,7 @@ class QueueSource(Source):
             JsException: TypeError after the end, or the error of the strategy's ``size``.
         """
         if self.is_closing or self.state is not READABLE:
-            raise type_error("This ReadableStream is closed.")
+            raise type_error(self.closed_text)
         if self._give(chunk):
             self.want()
             return

@@ -5,14 +5,14 @@ Source: streams.spec.whatwg.org, section 7
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from pyworkers.js.buffers import JsBuffer
-from pyworkers.js.primitives import to_number
-from pyworkers.js.values import JsProxy, call, get_property, range_error, type_error
+from pyworkers.js.primitives import number, to_number
+from pyworkers.js.values import JsProxy, call, get_property, type_error
+from pyworkers.js.webidl import constructor_error, is_object, to_uint64
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +26,15 @@ class Strategy:
         """Return a chunk's size.
 
         Raises:
-            JsException: RangeError, when the function returns no usable size.
+            JsException: TypeError, when the function returns no usable size.
         """
-        if self.size is None:
-            return 1
-        size = to_number(call(self.size, chunk))
-        if math.isnan(size) or math.isinf(size) or size < 0:
-            raise range_error("The return value of a queuing strategy's size function must be a finite, "
-                              "non-NaN, non-negative number")  # fmt: skip
-        return size
+        return 1 if self.size is None else to_uint64(call(self.size, chunk))
 
 
 def read_strategy(value: object, default_mark: float) -> Strategy:
     """Read the ``{highWaterMark, size}`` argument of a stream's constructor."""
     mark = get_property(value, "highWaterMark")
-    high_water_mark = default_mark if mark is None else to_number(mark)
-    if math.isnan(high_water_mark) or high_water_mark < 0:
-        raise range_error("Invalid highWaterMark")
+    high_water_mark = default_mark if mark is None else to_uint64(mark)
     size = get_property(value, "size")
     if size is not None and not callable(size):
         raise type_error("Incorrect type for the 'size' field on 'StreamQueuingStrategy': the provided value is "
@@ -66,10 +58,9 @@ class _QueuingStrategy(JsProxy):
     @classmethod
     def js_new(cls, *args: Any) -> JsProxy:
         """``new CountQueuingStrategy({highWaterMark})``."""
-        mark = get_property(args[0], "highWaterMark") if args else None
-        if mark is None:
-            raise type_error(f"Missing 'highWaterMark' in the init of {cls.js_name}.")
-        return cls(mark)
+        if not args or not is_object(args[0]):
+            raise constructor_error(cls.js_name, 1, "QueuingStrategyInit")
+        return cls(number(to_number(get_property(args[0], "highWaterMark") if args else None)))
 
 
 class CountQueuingStrategy(_QueuingStrategy):

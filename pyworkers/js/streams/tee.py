@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from typing import Any
 
-from pyworkers.js.objects import JsArray
 from pyworkers.js.streams.sources import CLOSED, END, NOT_READY, READABLE, ByteSource, BytesSource, Source
 
 
@@ -17,7 +16,7 @@ class _Trunk:
         self.source = source
         self.lock = asyncio.Lock()
         self.branches: list[_Branch] = []
-        self.reasons: list[object] = []
+        self.cancelled = 0  # how many branches were
 
     def spread(self, chunk: Any, taker: Source) -> None:
         """Hand what ``taker`` has read to the other branch."""
@@ -72,14 +71,14 @@ class _Branch(Source):
         return self._next(chunk)
 
     async def cancel(self, reason: object) -> None:
-        """Stop this branch; when both have stopped, the trunk is cancelled with both reasons."""
+        """Stop this branch; when both have stopped, the trunk is cancelled with the second reason."""
         if self.state is not READABLE:
             return
         self.finish()
         self.backlog.clear()
-        self.trunk.reasons.append(reason)
-        if len(self.trunk.reasons) == 2:
-            await self.trunk.source.cancel(JsArray(self.trunk.reasons))
+        self.trunk.cancelled += 1
+        if self.trunk.cancelled == 2:
+            await self.trunk.source.cancel(reason)
 
     def js_chunk(self, chunk: Any) -> Any:
         """As the trunk."""

@@ -37,8 +37,8 @@ class _Decode(Transform):
 
     def push(self, chunk: Any) -> Iterable[str]:
         if not isinstance(chunk, JsBuffer):
-            raise type_error("This TransformStream is being used as a byte stream, but received an object of "
-                             "non-ArrayBuffer/ArrayBufferView type on its writable side.")  # fmt: skip
+            raise type_error("This TransformStream is being used as a byte stream, but received a value that is "
+                             "not a BufferSource.")  # fmt: skip
         text = self._decoder.decode(bytes(chunk.view), final=False)
         return (text,) if text else ()
 

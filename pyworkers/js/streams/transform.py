@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pyworkers.js.buffers import JsBuffer
-from pyworkers.js.primitives import is_nullish, jsnull, number, to_integer
+from pyworkers.js.primitives import is_nullish, jsnull, number
 from pyworkers.js.promise import as_exception, settle
 from pyworkers.js.realm import current_realm
 from pyworkers.js.streams.channel import ByteChannelSource, ChannelSource, Transform
@@ -21,6 +21,7 @@ from pyworkers.js.streams.sources import READABLE, QueueSource
 from pyworkers.js.streams.strategies import Strategy, member, read_strategy
 from pyworkers.js.streams.writable import WritableStream
 from pyworkers.js.values import JsProxy, call, js_method, type_error
+from pyworkers.js.webidl import MISSING, argument_error, constructor_error, is_object, to_uint64
 
 
 class TransformStream(JsProxy):
@@ -36,6 +37,11 @@ class TransformStream(JsProxy):
         if not current_realm().compat.enabled("transformstream_enable_standard_constructor"):
             return IdentityTransformStream.js_new()
         transformer, writable, readable = (*args, None, None, None)[:3]
+        if not is_nullish(transformer) and not is_object(transformer):
+            raise constructor_error("TransformStream", 1, "Transformer")
+        for side in () if is_nullish(transformer) else ("readableType", "writableType"):
+            if member(transformer, side) is not None:
+                raise type_error(f"transformer.{side} must be undefined.")
         if is_nullish(transformer) and writable is None and readable is None:
             return cls(ChannelSource(Transform()))
         sink = QueueSink(read_strategy(writable, 1))
@@ -51,6 +57,8 @@ class BytesTransform(Transform):
         """Return the chunk's bytes."""
         if isinstance(chunk, JsBuffer):
             return bytes(chunk.view)
+        if chunk is None:
+            return b""
         if isinstance(chunk, str):
             raise type_error(
                 "This TransformStream is being used as a byte stream, but received a string on its writable side. If "
@@ -100,9 +108,9 @@ class FixedLengthStream(IdentityTransformStream):
     @classmethod
     def js_new(cls, *args: Any) -> JsProxy:
         """``new FixedLengthStream(length)``."""
-        length = to_integer(args[0] if args else None)
-        if length < 0:
-            raise type_error("The expected length must be a non-negative integer.")
+        if not args:
+            raise constructor_error("FixedLengthStream", 1, "bigint")
+        length = to_uint64(args[0])
         source = ByteChannelSource(_FixedLength(length), close_waits=True)
         source.length = length
         return cls(source)
@@ -128,9 +136,10 @@ class TransformStreamDefaultController(JsProxy):
             raise type_error("The readable side of this TransformStream is no longer readable.")
         self._source.put(chunk)
 
-    @js_method
-    def error(self, reason: object = None) -> None:
+    def error(self, reason: object = MISSING, *_: object) -> None:
         """Break both sides."""
+        if reason is MISSING:
+            raise argument_error(self.js_name, "error", 1, "Value")
         error = as_exception(reason)
         self._source.fail(error)
         self._sink.fail(error)
@@ -196,7 +205,11 @@ class _Transformer:
         sink.on_write, sink.on_close, sink.on_abort = self.write, self.close, self.abort
         source.on_cancel = self.cancel
         start = _method(transformer, "start")
-        sink.begin(None if start is None else call(start, self.controller))
+        try:
+            sink.begin(None if start is None else call(start, self.controller))
+        except Exception as error:
+            source.fail(error)
+            sink.fail(error)
 
     async def write(self, chunk: Any) -> None:
         """Transform a chunk once the readable side has room."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pyworkers.js.abort import AbortSignal
-from pyworkers.js.primitives import jsnull, number
+from pyworkers.js.primitives import is_nullish, jsnull, number
 from pyworkers.js.promise import JsPromise, as_exception
 from pyworkers.js.realm import current_realm
 from pyworkers.js.streams.sinks import QueueSink, Sink
 from pyworkers.js.streams.sources import ERRORED
 from pyworkers.js.streams.strategies import member, read_strategy
 from pyworkers.js.values import JsException, JsProxy, call, is_callable, js_method, type_error
+from pyworkers.js.webidl import constructor_error, is_object
 
 LOCKED: Final = "This WritableStream is currently locked to a writer."
 RELEASED: Final = "This WritableStream writer has been released."
@@ -25,12 +26,11 @@ class WritableStream(JsProxy):
 
     Attributes:
         sink: where they go.
-        writer: what holds the lock, or None.
     """
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
-        self.writer: object = None
+        self._writer: object = None  # what holds the lock
 
     @classmethod
     def js_new(cls, *args: Any) -> JsProxy:
@@ -43,19 +43,24 @@ class WritableStream(JsProxy):
                 "https://developers.cloudflare.com/workers/platform/compatibility-dates/#compatibility-flags",
             )
         underlying = args[0] if args else None
+        if not is_nullish(underlying) and not is_object(underlying):
+            raise constructor_error("WritableStream", 1, "UnderlyingSink")
         sink = QueueSink(read_strategy(args[1] if len(args) > 1 else None, 1))
         controller = WritableStreamDefaultController(sink)
         start, write, close, abort = (_method(underlying, name) for name in ("start", "write", "close", "abort"))
         sink.on_write = None if write is None else lambda chunk: call(write, chunk, controller)
         sink.on_close = None if close is None else lambda: call(close)
         sink.on_abort = None if abort is None else lambda reason: call(abort, reason)
-        sink.begin(None if start is None else call(start, controller))
+        try:
+            sink.begin(None if start is None else call(start, controller))
+        except Exception as error:
+            sink.fail(error)
         return cls(sink)
 
     @property
     def locked(self) -> bool:
         """Tell whether a writer holds the stream."""
-        return self.writer is not None
+        return self._writer is not None
 
     @js_method
     def getWriter(self) -> WritableStreamDefaultWriter:
@@ -65,12 +70,12 @@ class WritableStream(JsProxy):
     @js_method
     def close(self) -> JsPromise:
         """End the stream after what has been written."""
-        return JsPromise.rejected(type_error(LOCKED)) if self.writer is not None else self.sink.close()
+        return JsPromise.rejected(type_error(LOCKED)) if self._writer is not None else self.sink.close()
 
     @js_method
     def abort(self, reason: object = None) -> JsPromise:
         """Break the stream."""
-        if self.writer is not None:
+        if self._writer is not None:
             return JsPromise.rejected(type_error(LOCKED))
         return JsPromise.run(self.sink.abort(reason))
 
@@ -79,9 +84,9 @@ class WritableStreamDefaultWriter(JsProxy):
     """Writes to a stream that it has locked."""
 
     def __init__(self, stream: WritableStream) -> None:
-        if stream.writer is not None:
+        if stream._writer is not None:
             raise type_error(LOCKED)
-        stream.writer = self
+        stream._writer = self
         self._stream: WritableStream | None = stream
         self._sink = stream.sink
         self._closed: JsPromise | None = None
@@ -148,7 +153,7 @@ class WritableStreamDefaultWriter(JsProxy):
         """Let go of the stream."""
         stream, self._stream = self._stream, None
         if stream is not None:
-            stream.writer = None
+            stream._writer = None
             if self._closed is not None:
                 self._closed.reject(type_error(RELEASED))
 

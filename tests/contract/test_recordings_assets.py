@@ -44,7 +44,7 @@ async def fetch(request, env):
 
 @pytest.fixture
 def fixture(tmp_path: Path) -> Path:
-    shutil.copytree(Path(__file__).parent / "assets" / "public", tmp_path / "public")
+    shutil.copytree(Path(__file__).parent / "assets_fixture" / "public", tmp_path / "public")
     (tmp_path / "public" / "big.bin").write_bytes(b"z" * 100_000)
     return tmp_path
 

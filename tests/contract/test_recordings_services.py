@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from interp import also_accepted, build_scope, load_cases, misses, not_expressible, record
-from services.javascript import JavaScriptTarget
+from service_workers.javascript import JavaScriptTarget
 
 from pyworkers.clock import SystemClock
 from pyworkers.config import load_project
@@ -23,7 +23,7 @@ from pyworkers.testing.worker import TestWorker
 CASES = load_cases("services")
 ACCEPTED = also_accepted(is_python=True)
 INEXPRESSIBLE = not_expressible()
-WORKERS = Path(__file__).parent / "services"
+WORKERS = Path(__file__).parent / "service_workers"
 
 
 async def replay(case: dict[str, Any]) -> list[Any]:

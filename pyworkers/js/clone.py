@@ -28,6 +28,7 @@ from pyworkers.js.values import (
     dom_exception,
     get_property,
     js_function,
+    stack_overflow,
 )
 from pyworkers.js.webidl import MISSING, argument_error, field_error, is_object
 
@@ -76,7 +77,7 @@ def structured_clone(
         stream: makes what the other side gets for a ReadableStream; without it, it is the same stream.
 
     Raises:
-        JsException: DataCloneError.
+        JsException: DataCloneError; RangeError, for what is nested too deeply.
     """
     if value is None or isinstance(value, str | bool | int | float):
         return value
@@ -86,7 +87,10 @@ def structured_clone(
         if not isinstance(buffer, ArrayBuffer):
             raise _refusal(f"Value at index {buffers.index(buffer)} does not have a transferable type.")
         clone.done[id(buffer)] = ArrayBuffer(buffer.data)
-    result = clone.copy(value)
+    try:
+        result = clone.copy(value)
+    except RecursionError:
+        raise stack_overflow() from None
     for buffer in buffers:
         buffer.data = bytearray()
     return result

@@ -33,8 +33,11 @@ def parseInt(text: object = None, radix: object = None) -> int | float:
     end = next((index for index, digit in enumerate(digits.lower()) if digit not in allowed), len(digits))
     if end == 0:
         return math.nan
-    value = int(digits[:end], base) * sign
-    return value if abs(value) <= MAX_SAFE_INTEGER else float(value)
+    try:
+        value = int(digits[:end], base) * sign
+        return value if abs(value) <= MAX_SAFE_INTEGER else float(value)
+    except (ValueError, OverflowError):  # more digits than Python reads, or than a float holds
+        return math.inf * sign
 
 
 @js_function

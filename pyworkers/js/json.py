@@ -16,7 +16,7 @@ from typing import Any, Final
 from pyworkers.js.json_errors import explain
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import JsBigInt, is_nullish, jsnull, number, to_integer, to_string, typeof
-from pyworkers.js.values import JsException, JsObject, JsProxy, call, own_properties_of, type_error
+from pyworkers.js.values import JsException, JsObject, JsProxy, call, own_properties_of, stack_overflow, type_error
 
 _MAX_EXACT_DIGITS: Final = 15
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]")
@@ -34,7 +34,7 @@ def parse(text: str) -> Any:
         return _wrap(_DECODER.decode(text))
     except (ValueError, RecursionError) as error:
         if isinstance(error, RecursionError):
-            raise JsException("RangeError", "Maximum call stack size exceeded") from None
+            raise stack_overflow() from None
         raise JsException("SyntaxError", explain(text)) from None
 
 
@@ -46,9 +46,12 @@ def stringify(value: Any, replacer: Any = None, space: Any = None) -> str | None
         space: indentation, as a number of spaces or as text; at most 10.
 
     Raises:
-        JsException: TypeError, for a cycle or a bigint.
+        JsException: TypeError, for a cycle or a bigint; RangeError, for what is nested too deeply.
     """
-    return _Writer(replacer, _indent(space)).write_root(value)
+    try:
+        return _Writer(replacer, _indent(space)).write_root(value)
+    except RecursionError:
+        raise stack_overflow() from None
 
 
 class JSON(JsProxy, js_name="JSON"):

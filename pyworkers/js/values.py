@@ -365,6 +365,11 @@ def range_error(message: str) -> JsException:
     return JsException("RangeError", message)
 
 
+def stack_overflow() -> JsException:
+    """Make the RangeError of values that are nested too deeply."""
+    return range_error("Maximum call stack size exceeded")
+
+
 def dom_exception(name: str, message: str) -> JsException:
     """Make a DOMException of the given name, such as ``AbortError``."""
     return JsException(name, message, kind="DOMException")

@@ -13,7 +13,7 @@ from uuid import uuid4
 from pyworkers.engines.cache import CacheReading
 
 _UNIT: Final = re.compile(" *bytes *=", re.IGNORECASE)
-_RANGE: Final = re.compile(r" *([0-9]+)? *- *([0-9]+)? *")
+_RANGE: Final = re.compile(r" *([0-9]{1,4000})? *- *([0-9]{1,4000})? *")  # int() reads no more digits
 
 # First and last byte.
 Range = tuple[int, int]

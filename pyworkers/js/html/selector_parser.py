@@ -23,7 +23,7 @@ from pyworkers.js.html.selectors import (
     is_type,
     nothing,
 )
-from pyworkers.js.values import JsException, type_error
+from pyworkers.js.values import JsException, stack_overflow, type_error
 
 _ESCAPE: Final = r"\\(?:[0-9a-fA-F]{1,6}(?:\r\n|[ \t\r\n\f])?|[^\r\n\f0-9a-fA-F]|\Z)"
 _IDENTIFIER: Final = re.compile(
@@ -48,7 +48,10 @@ def parse_selector(text: str) -> Selector:
         JsException: TypeError, "Parser error: " and what the runtime says.
     """
     parser = _Parser(text)
-    selector = parser.read_list()
+    try:
+        selector = parser.read_list()
+    except RecursionError:
+        raise stack_overflow() from None
     if not parser.is_at_end:
         raise _error("Unexpected token in selector.")
     return selector
@@ -266,9 +269,9 @@ class _Parser:
         if match[1]:
             return is_nth(2, int(match[1].lower() == "odd"), of_type=of_type)
         if match[5]:
-            return is_nth(0, int(match[5]), of_type=of_type)
-        step = int(match[2] + "1") if match[2] in ("", "+", "-") else int(match[2])
-        offset = int(f"{match[3]}{match[4]}") if match[3] else 0
+            return is_nth(0, _int32(match[5]), of_type=of_type)
+        step = _int32(match[2] + "1") if match[2] in ("", "+", "-") else _int32(match[2])
+        offset = _int32(f"{match[3]}{match[4]}") if match[3] else 0
         return is_nth(step, offset, of_type=of_type)
 
     def _rest_of_nth_is_missing(self) -> bool:
@@ -277,6 +280,10 @@ class _Parser:
     def _close(self) -> None:
         if not self._accept(")") and not self.is_at_end:
             raise _error(_UNEXPECTED)
+
+
+def _int32(digits: str) -> int:
+    return int(max(-(2.0**31), min(2.0**31 - 1, float(digits))))
 
 
 def _unescape(match: re.Match[str]) -> str:

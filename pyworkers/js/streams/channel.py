@@ -41,8 +41,8 @@ class ChannelSource(Source):
     Args:
         transform: what happens to the chunks.
         room: how many chunks may wait for a reader; 0 makes every write wait for one.
-        close_waits: ``close`` settles when the reader has seen the end; writes after a cancel of waiting ones are told that
-            the stream is closed.
+        close_waits: ``close`` settles when the reader has seen the end; writes after the cancel of waiting ones are
+            told that the stream is closed.
     """
 
     def __init__(self, transform: Transform, *, room: float = 0, close_waits: bool = False) -> None:

@@ -1,7 +1,4 @@
-"""The same calls in miniflare, Cloudflare's own emulator, on this machine: where Node.js is there.
-
-miniflare comes from npm, once, into a folder of the user's cache.
-"""
+"""The same calls under miniflare on this machine: installed from npm into a cache folder, where Node is there."""
 
 from __future__ import annotations
 
@@ -9,54 +6,43 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from platformdirs import user_cache_path
 
-_SCRIPT = Path(__file__).with_name("miniflare.mjs")
-_INSTALL_S = 300
-_RUN_S = 600
+HERE = Path(__file__).parent
+VERSION = json.loads((HERE.parent / "tests/contract/record/package.json").read_text())["dependencies"]["miniflare"]
+INSTALL_S = 300
+RUN_S = 120
 
 
-def run_in_miniflare(worker: Path, options: Mapping[str, Any], paths: Sequence[str]) -> dict[str, float] | None:
-    """Request paths of a JavaScript worker, in order, and return the seconds a call of each by its name.
-
-    Args:
-        worker: a module; ``/name?count`` makes ``count`` calls.
-        options: of miniflare: the worker's bindings.
-        paths: what to request.
-
-    Returns:
-        None where it cannot run; a line on stderr says why.
-    """
-    folder, reason = _install()
-    if folder is None:
-        print(f"miniflare is left out: {reason}", file=sys.stderr)
-        return None
-    asked = {"worker": worker.read_text(), "options": dict(options), "paths": list(paths)}
-    script = folder / _SCRIPT.name
-    shutil.copyfile(_SCRIPT, script)
-    done = subprocess.run(
-        ["node", str(script)], input=json.dumps(asked), capture_output=True, text=True, timeout=_RUN_S, cwd=folder
-    )
-    if done.returncode:
-        print(f"miniflare is left out: {done.stderr.strip()[-500:]}", file=sys.stderr)
-        return None
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+@cache
+def seconds_a_call() -> dict[str, float]:
+    """Return what each kind of call takes; {} and a line on standard error where that cannot be found out."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        return _skipped("Node is not installed")
+    folder = user_cache_path("pyworkers") / f"bench-miniflare-{VERSION}"
+    try:
+        if not (folder / "node_modules" / "miniflare").is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "package.json").write_text('{"private": true, "type": "module"}')
+            install = ["npm", "install", "--silent", "--no-audit", "--no-fund", f"miniflare@{VERSION}"]
+            subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=INSTALL_S)
+        script = shutil.copy(HERE / "miniflare.mjs", folder)
+        run = subprocess.run(["node", script], cwd=folder, check=True, capture_output=True, timeout=RUN_S)
+    except (OSError, subprocess.SubprocessError) as error:
+        return _skipped(str(error))
+    found: dict[str, float] = json.loads(run.stdout)
     return found
 
 
-def _install() -> tuple[Path | None, str]:
-    """Return the folder that miniflare is installed in, or None and why."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        return None, "there is no node and npm on the PATH"
-    folder = user_cache_path("pyworkers") / "benchmarks" / "miniflare"
-    if not (folder / "node_modules" / "miniflare").is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), "miniflare@4"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALL_S)
-        if done.returncode:
-            return None, f"npm install failed: {done.stderr.strip()[-300:]}"
-    return folder, ""
+def _skipped(reason: str) -> dict[str, float]:
+    print(f"not compared with miniflare: {reason}", file=sys.stderr)
+    return {}
+
+
+def compared(name: str, own_s: float) -> str:
+    """Return one call's time under miniflare beside ours, for the last column of the table."""
+    theirs_s = seconds_a_call().get(name)
+    return "" if theirs_s is None else f"miniflare {theirs_s * 1e6:.0f} µs, {theirs_s / own_s:.1f} times ours"

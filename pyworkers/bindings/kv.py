@@ -245,7 +245,7 @@ def _text(value: object) -> str:
 
 def _key_or_keys(name: object) -> tuple[Sequence[str] | None, str]:
     """Return the keys of an array, or one key."""
-    if isinstance(name, JsArray):
+    if type(name) is not str and isinstance(name, JsArray):
         return [wire_text(_text(item)) for item in name.items_], ""
     return None, _text(name)
 
@@ -262,6 +262,8 @@ def _get_options(options: object) -> tuple[str, int | None]:
 
 
 def _check_key(method: str, key: str) -> None:
+    if len(key) > 2 and len(key) * 4 <= MAX_KEY_BYTES:  # what is usual
+        return
     if key == "":
         raise type_error("Key name cannot be empty.")
     if key in (".", ".."):

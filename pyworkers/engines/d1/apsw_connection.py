@@ -88,6 +88,14 @@ class ApswConnection:
         except apsw.Error as error:
             raise self._failure(error, sql) from error
 
+    def change(self, sql: str, params: tuple[D1Value, ...]) -> Rows:
+        """Run a statement that has no columns; returns no rows."""
+        try:
+            self._cursor.execute(sql, params)
+        except apsw.Error as error:
+            raise self._failure(error, sql) from error
+        return []
+
     def columns(self, sql: str, params: tuple[D1Value, ...]) -> list[str]:
         """Return the names of the columns of a query that has just run."""
         self._is_look_only = True

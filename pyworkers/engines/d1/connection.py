@@ -47,6 +47,10 @@ class D1Connection(Protocol):
         """Run a statement whose columns are known."""
         ...
 
+    def change(self, sql: str, params: tuple[D1Value, ...]) -> Rows:
+        """Run a statement that has no columns; returns no rows."""
+        ...
+
     def columns(self, sql: str, params: tuple[D1Value, ...]) -> list[str]:
         """Return the names of the columns of a query that has just run."""
         ...

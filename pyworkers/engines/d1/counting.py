@@ -54,6 +54,7 @@ class Plan:
         each_run: rows written whatever it changes.
         is_virtual: the table is virtual: what it changes in tables of its own is not counted.
         creations: its changes of the schema, as the authorizer keeps them.
+        is_simple: every row that it changes counts for `direct`, and nothing else does.
     """
 
     reads_tables: bool = False
@@ -64,6 +65,7 @@ class Plan:
     each_run: int = 0
     is_virtual: bool = False
     creations: tuple[tuple[int, str], ...] = ()
+    is_simple: bool = False
 
 
 class RowCounter:
@@ -88,20 +90,28 @@ class RowCounter:
         """Return the plan of the statement that was just compiled."""
         seen = self._authorizer
         if seen.creations or not seen.writes:
-            return Plan(seen.reads_tables, bool(seen.creations), creations=tuple(seen.creations))
+            return Plan(
+                seen.reads_tables,
+                bool(seen.creations),
+                creations=tuple(seen.creations),
+                is_simple=not seen.creations,
+            )
         action, table, _, _ = seen.writes[0]
         others = [write for write in seen.writes if write[1] != table]
         is_upsert = action == sqlite3.SQLITE_INSERT and any(
             write[0] == sqlite3.SQLITE_UPDATE and write[1] == table and write[3] for write in seen.writes
         )
+        each_run = int(action == sqlite3.SQLITE_INSERT and self._counts_ids(table))
+        is_virtual = bool(self._one("SELECT 1 FROM pragma_table_list(?) WHERE type = 'virtual'", table))
         return Plan(
             seen.reads_tables,
             writes=True,
             direct=self._weight(action, table),
             indirect=self._weight(others[0][0], others[0][1]) if others else 1,
             updated=self._weight(sqlite3.SQLITE_UPDATE, table) if is_upsert else None,
-            each_run=int(action == sqlite3.SQLITE_INSERT and self._counts_ids(table)),
-            is_virtual=bool(self._one("SELECT 1 FROM pragma_table_list(?) WHERE type = 'virtual'", table)),
+            each_run=each_run,
+            is_virtual=is_virtual,
+            is_simple=not (others or is_upsert or each_run or is_virtual),
         )
 
     def rows_written(self, plan: Plan, sql: str, *, changed: int, direct: int, has_new_rowid: bool) -> int:

@@ -6,10 +6,10 @@ Source: recorded, contracts/d1
 from __future__ import annotations
 
 import secrets
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from time import monotonic, perf_counter
 from typing import Final, NamedTuple
 
 from pyworkers.engines.d1.authorizer import Authorizer
@@ -46,6 +46,9 @@ _OWN_STATEMENTS: Final = {
     "free": "PRAGMA freelist_count",
     "count": "INSERT INTO _cf_METADATA VALUES (2, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
 }
+
+
+new_tuple: Final = tuple.__new__
 
 
 class Known(NamedTuple):
@@ -102,15 +105,17 @@ class Database:
     def run(self, statements: Sequence[D1Statement]) -> D1Answer:
         """Run statements in one transaction; a result for each."""
         connection = self._connection()
-        self._deadline = 0.0 if self._is_interrupted else time.monotonic() + self._max_query_s
+        self._deadline = 0.0 if self._is_interrupted else monotonic() + self._max_query_s
         is_reading = all(self._is_reading(statement.sql) for statement in statements)
         size_before = self._size_bytes
         results: list[D1Result] = []
         try:
             connection.own(self._own["read" if is_reading else "write"], is_kept=True)
             self._changes = connection.total_changes()
-            self._ended_s = time.perf_counter()
-            results.extend(self._execute(connection, statement) for statement in statements)
+            self._ended_s = perf_counter()
+            self._authorizer.is_trusted = False
+            self._execute_all(connection, statements, results)
+            self._authorizer.is_trusted = True
             if not is_reading:
                 self._note_size(connection, results)
             bookmark = self._count_call(connection, is_reading=is_reading)
@@ -153,10 +158,9 @@ class Database:
         return _begins_as_reading(sql) if known is None else not known.plan.writes
 
     def _is_overdue(self) -> bool:
-        return time.monotonic() > self._deadline
+        return monotonic() > self._deadline
 
     def _count_call(self, connection: D1Connection, *, is_reading: bool) -> int:
-        self._authorizer.is_trusted = True
         bookmark, self._bookmark = self._bookmark, self._bookmark + 1
         is_new = not self._has_metadata
         if is_new:
@@ -178,23 +182,57 @@ class Database:
 
     # ---- a statement
 
-    def _execute(self, connection: D1Connection, statement: D1Statement) -> D1Result:
-        sql, params = statement
+    def _execute_all(
+        self, connection: D1Connection, statements: Sequence[D1Statement], results: list[D1Result]
+    ) -> None:
+        """Run statements and append their results.
+
+        A batch runs hundreds, mostly of one text: what is usual comes first and calls little.
+        """
+        authorizer, run_rows, run_change = self._authorizer, connection.rows, connection.change
+        total_changes, last_insert_rowid = connection.total_changes, connection.last_insert_rowid
+        known, known_sql = None, None
+        for sql, params in statements:
+            if sql is not known_sql:
+                known, known_sql = self._known.get(sql), sql
+                if known is not None:
+                    self._known.move_to_end(sql)
+            if known is None or not known.plan.is_simple:
+                results.append(self._execute(connection, sql, params))
+                known_sql = None
+                continue
+            run, columns, plan = known
+            authorizer.is_new = True
+            rows = run_rows(run, params) if columns else run_change(run, params)
+            if not authorizer.is_new:  # it was compiled anew: the schema is another one than it was
+                results.append(self._result(connection, self._learn_again(connection, sql, known, params), rows))
+                known_sql = None
+                continue
+            total, rowid, ended_s = total_changes(), last_insert_rowid(), perf_counter()
+            changed, taken_ms = total - self._changes, (ended_s - self._ended_s) * 1000
+            self._changes, self._last_rowid, self._ended_s = total, rowid, ended_s
+            read = (changed if plan.writes else len(rows)) if plan.reads_tables else 0
+            # tuple.__new__ is what their own constructors call.
+            meta = new_tuple(
+                D1Meta, (taken_ms, changed, rowid, changed != 0, self._size_bytes, read, changed * plan.direct)
+            )
+            results.append(new_tuple(D1Result, (columns, rows, meta)))
+
+    def _execute(self, connection: D1Connection, sql: str, params: tuple[D1Value, ...]) -> D1Result:
         known = self._known.get(sql)
         if known is None:
             return self._execute_unknown(connection, sql, params)
-        self._known.move_to_end(sql)
-        authorizer = self._authorizer
-        authorizer.is_trusted = False
-        authorizer.is_new = True
+        self._authorizer.is_new = True
         rows = connection.rows(known.sql, params)
-        if not authorizer.is_new:  # it was compiled anew: the schema is another one than it was
-            known = self._learn(sql, known.sql, connection.columns(known.sql, params) if known.columns else [])
+        if not self._authorizer.is_new:
+            known = self._learn_again(connection, sql, known, params)
         return self._result(connection, known, rows)
+
+    def _learn_again(self, connection: D1Connection, sql: str, known: Known, params: tuple[D1Value, ...]) -> Known:
+        return self._learn(sql, known.sql, connection.columns(known.sql, params) if known.columns else [])
 
     def _execute_unknown(self, connection: D1Connection, sql: str, params: tuple[D1Value, ...]) -> D1Result:
         *early, last = split_statements(sql)
-        self._authorizer.is_trusted = False
         for piece in early:
             self._authorizer.is_new = True
             try:
@@ -218,6 +256,7 @@ class Database:
     def _learn(self, sql: str, run: str, columns: list[str]) -> Known:
         self._authorizer.is_trusted = True
         known = self._known[sql] = Known(run, columns, self._counter.plan())
+        self._authorizer.is_trusted = False
         self._known.move_to_end(sql)
         if len(self._known) > STATEMENTS_KNOWN:
             self._known.popitem(last=False)
@@ -237,8 +276,8 @@ class Database:
         self._changes = total
         last_rowid = connection.last_insert_rowid()
         size_before, written = self._size_bytes, 0
+        self._authorizer.is_trusted = True
         if plan.creations or is_last_of_several:
-            self._authorizer.is_trusted = True
             self._size_bytes = self._read_size(connection)
         if plan.writes:
             direct = connection.changes() if changed else 0
@@ -249,9 +288,10 @@ class Database:
                 direct=direct,
                 has_new_rowid=last_rowid != self._last_rowid,
             )
+        self._authorizer.is_trusted = False
         self._last_rowid = last_rowid
         read = (changed if plan.writes else len(rows)) if plan.reads_tables else 0
-        started_s, self._ended_s = self._ended_s, time.perf_counter()
+        started_s, self._ended_s = self._ended_s, perf_counter()
         meta = D1Meta(
             (self._ended_s - started_s) * 1000,
             changed,
@@ -265,7 +305,6 @@ class Database:
 
     def _note_size(self, connection: D1Connection, results: list[D1Result]) -> None:
         """Look at the size once a call, not once a statement: it takes longer than an insert."""
-        self._authorizer.is_trusted = True
         size_bytes = self._read_size(connection)
         if size_bytes != self._size_bytes:
             self._size_bytes = size_bytes

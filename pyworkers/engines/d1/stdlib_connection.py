@@ -85,6 +85,10 @@ class StdlibConnection:
         except (sqlite3.Error, sqlite3.Warning) as error:
             raise self._failure(error) from error
 
+    def change(self, sql: str, params: tuple[D1Value, ...]) -> Rows:
+        """Run a statement that has no columns; returns no rows."""
+        return self.rows(sql, params)
+
     def columns(self, sql: str, params: tuple[D1Value, ...]) -> list[str]:
         """Return the names of the columns of a query that has just run."""
         del sql, params

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class KVEntry:
+class KVEntry(NamedTuple):
     """What is stored under a key.
 
     Attributes:
@@ -32,8 +31,7 @@ class KVWrite:
     expires_at_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class KVKey:
+class KVKey(NamedTuple):
     """A key in a listing."""
 
     name: str

@@ -79,7 +79,7 @@ class SqliteKVEngine:
     async def get(self, key: str) -> KVEntry | None:
         """Return what is stored under a key."""
         try:
-            return self._read(self._database(), key)
+            return self._read(self._connection or self._database(), key)
         except apsw.Error:
             return await self._retry(lambda: self._read(self._database(), key))
 
@@ -183,13 +183,10 @@ class SqliteKVEngine:
         return database
 
     def _read(self, database: apsw.Connection, key: str) -> KVEntry | None:
-        row = database.execute(_GET, (key,)).get
-        if row is None:
+        row: tuple[bytes, str | None, int | None] | None = database.execute(_GET, (key,)).get
+        if row is None or (row[2] is not None and row[2] <= self._clock.now_s()):
             return None
-        value, metadata, expires_at_s = row
-        if expires_at_s is not None and expires_at_s <= self._clock.now_s():
-            return None
-        return KVEntry(value, metadata, expires_at_s)
+        return KVEntry._make(row)
 
     def _write(self, database: apsw.Connection, write: KVWrite) -> None:
         is_large = len(write.value) > INLINE_BYTES

@@ -72,8 +72,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; trailers, which come after the body, are ignored as the runtime ignores them."""
-        if self._in_headers:
-            super().on_header(name, value)
+        if self._in_headers:  # as uvicorn does, without the call: this runs for every header
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Start the request."""

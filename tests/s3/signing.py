@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 import httpx
-from conftest import S3Server
+from s3_server import S3Server
 
 EMPTY = hashlib.sha256().hexdigest()
 

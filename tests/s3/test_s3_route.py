@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from botocore.exceptions import ClientError
-from conftest import S3Server
+from s3_server import S3Server
 from signing import Signed
 
 from pyworkers.clock import ManualClock

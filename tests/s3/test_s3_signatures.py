@@ -19,7 +19,7 @@ from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials as BotoCredentials
-from conftest import S3Server
+from s3_server import S3Server
 from signing import Signed
 
 from pyworkers.errors import EngineError

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import S3Server
+from s3_server import S3Server
 from signing import Signed
 
 MIB = 1024 * 1024

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import S3Server
+from s3_server import S3Server
 
 MIB = 1024 * 1024
 AWS = Path(sys.executable).parent / "aws"

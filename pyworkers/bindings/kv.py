@@ -64,6 +64,8 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
         Raises:
             JsException: TypeError, when an argument cannot be converted.
         """
+        if type(name) is str and options is None and name.isascii():  # what is usual
+            return JsPromise.run(self._get(name, "text", None))
         if name is MISSING:
             raise argument_error(_CLASS, "get", 1, "string or Array")
         keys, key = _key_or_keys(name)
@@ -156,15 +158,18 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
     # ---- reading
 
     async def _get(self, key: str, kind: str, cache_ttl_s: int | None) -> Any:
-        _check_key("GET", key)
-        _check_key_text("GET", key)
+        if not (2 < len(key) <= MAX_KEY_BYTES and key.isascii()):
+            _check_key("GET", key)
+            _check_key_text("GET", key)
         if cache_ttl_s is not None:
             _check_cache_ttl("GET", cache_ttl_s)
         try:
             entry = await self._engine.get(key)
         except EngineError as error:
             raise _internal("GET") from error
-        return jsnull if entry is None else _value(entry, kind)
+        if entry is None:
+            return jsnull
+        return entry.value.decode("utf-8", "replace") if kind == "text" else _value(entry, kind)
 
     async def _get_with_metadata(self, key: str, kind: str, cache_ttl_s: int | None) -> JsObject:
         _check_key_text("GET", key)
@@ -262,8 +267,6 @@ def _get_options(options: object) -> tuple[str, int | None]:
 
 
 def _check_key(method: str, key: str) -> None:
-    if len(key) > 2 and len(key) * 4 <= MAX_KEY_BYTES:  # what is usual
-        return
     if key == "":
         raise type_error("Key name cannot be empty.")
     if key in (".", ".."):

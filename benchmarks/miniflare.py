@@ -18,8 +18,12 @@ RUN_S = 120
 
 
 @cache
-def seconds_a_call() -> dict[str, float]:
-    """Return what each kind of call takes; {} and a line on standard error where that cannot be found out."""
+def seconds_a_call(script: str = "miniflare.mjs") -> dict[str, float]:
+    """Return what each kind of call takes; {} and a line on standard error where that cannot be found out.
+
+    Args:
+        script: in this folder; it prints the seconds by name as JSON.
+    """
     if shutil.which("node") is None or shutil.which("npm") is None:
         return _skipped("Node is not installed")
     folder = user_cache_path("pyworkers") / f"bench-miniflare-{VERSION}"
@@ -29,8 +33,8 @@ def seconds_a_call() -> dict[str, float]:
             (folder / "package.json").write_text('{"private": true, "type": "module"}')
             install = ["npm", "install", "--silent", "--no-audit", "--no-fund", f"miniflare@{VERSION}"]
             subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=INSTALL_S)
-        script = shutil.copy(HERE / "miniflare.mjs", folder)
-        run = subprocess.run(["node", script], cwd=folder, check=True, capture_output=True, timeout=RUN_S)
+        copied = shutil.copy(HERE / script, folder)
+        run = subprocess.run(["node", copied], cwd=folder, check=True, capture_output=True, timeout=RUN_S)
     except (OSError, subprocess.SubprocessError) as error:
         return _skipped(str(error))
     found: dict[str, float] = json.loads(run.stdout)
@@ -42,7 +46,7 @@ def _skipped(reason: str) -> dict[str, float]:
     return {}
 
 
-def compared(name: str, own_s: float) -> str:
+def compared(name: str, own_s: float, script: str = "miniflare.mjs") -> str:
     """Return one call's time under miniflare beside ours, for the last column of the table."""
-    theirs_s = seconds_a_call().get(name)
+    theirs_s = seconds_a_call(script).get(name)
     return "" if theirs_s is None else f"miniflare {theirs_s * 1e6:.0f} µs, {theirs_s / own_s:.1f} times ours"

@@ -4,7 +4,7 @@ A request's signature is verified, its body written to the bucket's folder piece
 protocol code; an object's body is read piece by piece as it is sent. What a worker's binding writes is seen here, and
 the reverse.
 
-Differs: docs/gaps.md
+Differs: docs/s3.md
 """
 
 from __future__ import annotations

@@ -103,6 +103,7 @@ class Fetcher(JsProxy):
         edge = self._metrics.edges[caller.isolate.name if caller else "", self._binding, kind]
         if caller is not None:
             caller.touch(self._binding)
+            caller.before_output()
         started_s = perf_counter()
         failed = True
         try:

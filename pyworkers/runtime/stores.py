@@ -57,6 +57,11 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
 class Engine(Protocol):
     """What every engine has in common."""
 
+    def describe_durable_objects(self) -> str:
+        """Return the engine of Durable Objects and where their data is."""
+        place = "in memory" if self.state_dir is None else str(_shown(self.state_dir))
+        return f"{self.engine_name('durable_objects')}, {place}"
+
     async def close(self) -> None:
         """Give everything back; idempotent."""
         ...

@@ -71,6 +71,7 @@ def _rows(config: WorkerConfig, project: Project, stores: Stores) -> Iterator[Ro
         yield Row(dataset.binding, "Analytics", stores.describe("analytics_engine", dataset))
     if config.ai is not None:
         yield Row(config.ai.binding, "AI", stores.describe("ai", config.ai))
+    yield from _durable_objects(config, project, stores)
     yield from _services(config, project)
     yield from _small_rows(config)
     for other in config.other_bindings:
@@ -95,6 +96,18 @@ def _small_rows(config: WorkerConfig) -> Iterator[Row]:
         is_there = local_connection_string(hyperdrive) is not None
         target = "the local database" if is_there else f"its use throws: {no_database(hyperdrive)}"
         yield Row(hyperdrive.binding, "Hyperdrive", target, is_wrong=not is_there)
+
+
+def _durable_objects(config: WorkerConfig, project: Project, stores: Stores) -> Iterator[Row]:
+    missing = {entry.binding: entry for entry in project.missing if entry.worker == config.name}
+    for binding in config.durable_objects:
+        entry = missing.get(binding.name)
+        if entry is not None:
+            near = f"; did you mean {entry.nearest}?" if entry.nearest else ""
+            yield Row(binding.name, "Durable Object", f"{entry.service} is not there: calls fail{near}", is_wrong=True)
+            continue
+        owner = f"{binding.script_name}'s " if binding.script_name else ""
+        yield Row(binding.name, "Durable Object", f"{owner}{binding.class_name}  {stores.describe_durable_objects()}")
 
 
 def _services(config: WorkerConfig, project: Project) -> Iterator[Row]:

@@ -107,6 +107,10 @@ STORAGE = [
     (lambda s: (s.put(jsnull, 1), s.get("null"))[1], "1"),
     (lambda s: s.list(options(limit=0)), "rejects TypeError: List limit must be positive."),
     (lambda s: s.list(options(limit="x")), "rejects TypeError: List limit must be positive."),
+    (
+        lambda s: s.list(options(limit=1e10)),
+        "rejects TypeError: Value out of range. Must be between -2147483648 and 2147483647 (inclusive).",
+    ),
     (lambda s: s.list(5), "rejects " + wrong("list", 1, "ListOptions")),
     (lambda s: s.list(options(start="z", end="a")), "Map{}"),
     (lambda s: s.getAlarm(5), "rejects " + wrong("getAlarm", 1, "GetAlarmOptions")),
@@ -246,6 +250,9 @@ async def test_sql(inside, call, expected):
     assert await inside(run) == expected
 
 
+KEPT = []
+
+
 def pair():
     return js.WebSocketPair.new().sockets
 
@@ -253,7 +260,7 @@ def pair():
 def accepted(ctx, *tags):
     ends = pair()
     ctx.acceptWebSocket(ends[0], JsArray(tags))
-    accepted.kept = ends  # the other end must live
+    KEPT.append(ends)  # the other end must live
     return ends[0]
 
 
@@ -282,6 +289,13 @@ STATE = [
         "throws " + wrong("acceptWebSocket", 2, "Array", "DurableObjectState"),
     ),
     (lambda c: c.getTags(accepted(c, "a", "a", 5)), "['a', '5']"),
+    (
+        lambda c: (
+            [accepted(c, tag).serializeAttachment(n) for n, tag in enumerate("aab")],
+            *([socket.deserializeAttachment() for socket in c.getWebSockets(*tag)] for tag in ((), ("a",))),
+        )[1:],
+        "[[2, 1, 0], [0, 1]]",
+    ),
     (lambda c: (accepted(c, "a"), c.getWebSockets("a").length, c.getWebSockets("b").length)[1:], "[1, 0]"),
     (
         lambda c: c.acceptWebSocket(accepted(c)),

@@ -99,7 +99,7 @@ class SocketHost(Protocol):
         ...
 
     def tagged(self, tag: str | None) -> list[WebSocket]:
-        """Return the sockets with a tag, or all, the latest first."""
+        """Return the sockets with a tag, in the order in which they came, or all, the latest first."""
         ...
 
     def tags_of(self, socket: WebSocket) -> tuple[str, ...] | None:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
+from pyworkers.bindings.arguments import optional_int32
 from pyworkers.bindings.durable.failures import storage_errors
 from pyworkers.bindings.durable.host import ObjectHost
 from pyworkers.js.dates import Date
@@ -20,7 +21,7 @@ from pyworkers.js.primitives import is_nullish, jsnull, to_boolean, to_string, t
 from pyworkers.js.promise import JsPromise
 from pyworkers.js.serialization import deserialize, serialize
 from pyworkers.js.values import JsProxy, get_property, js_arguments, own_properties_of, type_error
-from pyworkers.js.webidl import MISSING, argument_error, is_object, scalar_string, to_int32
+from pyworkers.js.webidl import MISSING, argument_error, is_object, scalar_string
 
 # Three quarters of the nanoseconds that 64 bits hold.
 MAX_ALARM_MS: Final = 6_917_529_027_641
@@ -184,8 +185,8 @@ def list_options(options: Any) -> dict[str, Any]:
         raise type_error("list() cannot be called with both start and startAfter values.")
     limit = get_property(options, "limit")
     if limit is not None:
-        limit = to_int32(limit)
-        if limit <= 0:
+        limit = optional_int32(limit)
+        if limit is None or limit <= 0:
             raise type_error("List limit must be positive.")
     return {
         "start": start,

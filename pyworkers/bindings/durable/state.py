@@ -132,7 +132,7 @@ class DurableObjectState(JsProxy):
 
     @js_method
     def getWebSockets(self, tag: Any = None) -> JsArray:
-        """Return the hibernatable sockets that have a tag, or all of them, the latest first."""
+        """Return the hibernatable sockets that have a tag, or all of them; the latest of all is the first."""
         return JsArray(self._host.sockets.tagged(None if tag is None else to_string(tag)))
 
     @js_method

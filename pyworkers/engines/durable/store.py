@@ -377,6 +377,8 @@ class SqliteObjectStore:
                 database.execute("PRAGMA synchronous = NORMAL")
             database.execute("PRAGMA foreign_keys = ON")
             database.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+            # Objects come and go by the thousand: to move the log into the file each time would wait for the disk.
+            database.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             database.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
             if hasattr(apsw, "SQLITE_DBCONFIG_FP_DIGITS"):
                 database.config(apsw.SQLITE_DBCONFIG_FP_DIGITS, FLOAT_DIGITS)

@@ -46,8 +46,10 @@ class HibernatableSockets:
         self._accepted[socket] = _Accepted(tags)
 
     def tagged(self, tag: str | None) -> list[WebSocket]:
-        """Return the sockets with a tag, or all, in the order in which they came."""
-        return [socket for socket, known in self._accepted.items() if tag is None or tag in known.tags]
+        """Return the sockets with a tag, in the order in which they came, or all, the latest first."""
+        if tag is None:
+            return list(reversed(self._accepted))
+        return [socket for socket, known in self._accepted.items() if tag in known.tags]
 
     def tags_of(self, socket: WebSocket) -> tuple[str, ...] | None:
         """Return a socket's tags; None where it is not one of these."""

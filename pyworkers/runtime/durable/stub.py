@@ -104,7 +104,7 @@ class DurableObjectStub(Fetcher, js_name="DurableObject"):
         return await follow_redirects(request, lambda sent: self._send_request(sent, caller))
 
     async def _send_request(self, request: Request, caller: Event | None) -> Response:
-        instance = self._reach(caller)
+        instance = self._reach()
         try:
             response = await self._objects.fetch(self.id, request.delivered(), caller)
         except (Exception, asyncio.CancelledError) as error:
@@ -113,7 +113,7 @@ class DurableObjectStub(Fetcher, js_name="DurableObject"):
 
     async def _call_method(self, method: str, args: tuple[Any, ...], call: _Call, caller: Event | None) -> Any:
         await self._turn(call)
-        instance = self._reach(caller)
+        instance = self._reach()
         try:
             result = send(await self._objects.call(self.id, method, args, caller))
         except (Exception, asyncio.CancelledError) as error:
@@ -121,9 +121,7 @@ class DurableObjectStub(Fetcher, js_name="DurableObject"):
         check_size((result,), is_call=False)
         return result
 
-    def _reach(self, caller: Event | None) -> ObjectInstance:
-        if caller is not None:
-            caller.before_output()
+    def _reach(self) -> ObjectInstance:
         bound = self._bound
         if bound is not None and bound.error is not None:
             raise reset_error(bound.error.message, bound.error.name)

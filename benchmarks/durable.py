@@ -1,0 +1,87 @@
+"""Durable Objects: a call of an object that is in memory, what an object in memory takes, and what an idle one does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import statistics
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from benchmarks.report import Figure
+from pyworkers.clock import ManualClock
+from pyworkers.config import load_project
+from pyworkers.pyodide.suspension import Suspendable
+from pyworkers.runtime.runtime import Runtime
+from pyworkers.runtime.stores import Stores
+
+CONFIG = Path(__file__).parent / "workers" / "durable" / "wrangler.toml"
+CALLS = 2_000
+OBJECTS = 10_000
+
+
+def measure() -> list[Figure]:
+    """Run a project with durable state, and time calls from its own worker."""
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(_measure(Path(folder)))
+
+
+async def _measure(folder: Path) -> list[Figure]:
+    clock = ManualClock()
+    project = load_project(CONFIG.parent, [CONFIG])
+    async with Runtime(project, Stores(folder, project, clock), clock=clock) as runtime:
+        figures: list[Figure] = []
+
+        async def inside() -> None:
+            figures.extend(await _calls(runtime))
+            figures.extend(await _memory(runtime, clock))
+
+        context: contextvars.Context = runtime.primary.context.copy()
+        await Suspendable(inside(), context=context)
+        return figures
+
+
+async def _calls(runtime: Runtime) -> list[Figure]:
+    stub = runtime.primary.sdk._EnvWrapper(runtime.primary.env).COUNTER.getByName("one")
+    return [
+        Figure("Durable Object: RPC, median a call", await _median_us(lambda: stub.add(1, 2)), "µs", reach="≤ 80"),
+        Figure("Durable Object: RPC that reads", await _median_us(stub.read), "µs"),
+        Figure("Durable Object: RPC that reads and writes", await _median_us(stub.increment), "µs"),
+    ]
+
+
+async def _median_us(call: Callable[[], Awaitable[Any]]) -> float:
+    for _ in range(100):
+        await call()
+    taken = []
+    for _ in range(CALLS):
+        started = perf_counter()
+        await call()
+        taken.append((perf_counter() - started) * 1e6)
+    return statistics.median(taken)
+
+
+async def _memory(runtime: Runtime, clock: ManualClock) -> list[Figure]:
+    namespace = runtime.primary.sdk._EnvWrapper(runtime.primary.env).COUNTER
+    gc.collect()
+    before = _resident_bytes()
+    for number in range(OBJECTS):
+        await namespace.getByName(f"object {number}").increment()
+    gc.collect()
+    assert runtime.durable_objects.live_count >= OBJECTS
+    live_mb = (_resident_bytes() - before) / 1e6
+    await clock.advance(11)
+    gc.collect()
+    assert runtime.durable_objects.live_count == 0
+    return [
+        Figure(f"Durable Object: {OBJECTS:,} in memory, all of which stored", live_mb, "MB", reach="≤ 200"),
+        Figure(f"Durable Object: {OBJECTS:,} after 10 idle seconds", (_resident_bytes() - before) / 1e6, "MB"),
+    ]
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

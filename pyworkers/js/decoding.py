@@ -44,24 +44,22 @@ class _Gzip:
 
     def __init__(self) -> None:
         self._inflater = zlib.decompressobj(_GZIP_WINDOW)
-        self._fed = False
 
     def feed(self, chunk: bytes) -> bytes:
         parts = []
         while chunk:
             if self._inflater.eof:
                 self._inflater = zlib.decompressobj(_GZIP_WINDOW)
-            self._fed = True
             try:
                 parts.append(self._inflater.decompress(chunk))
             except zlib.error:
-                raise type_error("Decompression failed.") from None
+                raise type_error("Gzip decompression failed.") from None
             chunk = self._inflater.unused_data
         return b"".join(parts)
 
     def finish(self) -> None:
-        if self._fed and not self._inflater.eof:
-            raise type_error("Called close() on a decompression stream with incomplete data")
+        if not self._inflater.eof:
+            raise type_error("Gzip compressed stream ended prematurely.")
 
 
 class _Brotli:
@@ -74,11 +72,11 @@ class _Brotli:
         try:
             return bytes(self._decompressor.process(chunk))
         except self._error:
-            raise type_error("Decompression failed.") from None
+            raise type_error("Brotli decompression failed.") from None
 
     def finish(self) -> None:
         if not self._decompressor.is_finished():
-            raise type_error("Called close() on a decompression stream with incomplete data")
+            raise type_error("Brotli compressed stream ended prematurely.")
 
 
 def _decoder(encoding: str) -> Any:

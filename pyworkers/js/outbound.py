@@ -1,12 +1,14 @@
 """Requests to the network: ``fetch`` of a URL that no binding takes.
 
-Connections are pooled. Bodies stream both ways. Redirects are followed here and not by the HTTP library, because the
+Connections are pooled; a server that offers HTTP/2 over TLS gets it. Bodies stream both ways. A request that asks for
+a WebSocket goes over a connection of its own. Redirects are followed here and not by the HTTP library, because the
 platform's rules for bodies and credentials differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +26,7 @@ from pyworkers.js.values import JsException, type_error
 
 if TYPE_CHECKING:
     from pyworkers.js.abort import AbortSignal
+    from pyworkers.js.websocket_client import Connections
 
 MAX_CONNECTIONS: Final = 100
 _CONNECTION_LOST: Final = "Network connection lost."
@@ -41,6 +44,8 @@ _NOT_FORWARDED: Final = frozenset(
         b"upgrade",
     )
 )
+_HANDSHAKE: Final = _NOT_FORWARDED | {b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-extensions"}
+_LIMITS: Final = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=20)
 _NOT_RECEIVED: Final = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"trailer", b"transfer-encoding"))
 
 
@@ -48,13 +53,20 @@ class HttpxOutbound:
     """Sends requests with httpx; ``await outbound(request)`` gives the response.
 
     Args:
-        transport: what carries the requests; pooled HTTP/1.1 connections where it is None.
+        transport: what carries the requests; pooled HTTP/1.1 and HTTP/2 connections where it is None.
+        before_send: called before each request that goes out, those of a redirect too; what it raises ends the fetch.
     """
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._transport = transport or httpx.AsyncHTTPTransport(
-            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=20), trust_env=True
-        )
+    def __init__(
+        self,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        before_send: Callable[[], None] | None = None,
+    ) -> None:
+        self._transport = transport or httpx.AsyncHTTPTransport(limits=_LIMITS, http2=True, trust_env=True)
+        self._upgrading = transport or httpx.AsyncHTTPTransport(limits=_LIMITS, trust_env=True)  # HTTP/1.1 alone
+        self._before_send = before_send
+        self._connections: Connections | None = None
 
     async def __call__(self, request: Request) -> Response:
         """Send a request and follow its redirects.
@@ -66,7 +78,10 @@ class HttpxOutbound:
 
     async def aclose(self) -> None:
         """Close every connection."""
+        if self._connections is not None:
+            await self._connections.aclose()
         await self._transport.aclose()
+        await self._upgrading.aclose()
 
     async def __aenter__(self) -> HttpxOutbound:
         return self
@@ -77,6 +92,10 @@ class HttpxOutbound:
         await self.aclose()
 
     async def _send(self, request: Request) -> Response:
+        if self._before_send is not None:
+            self._before_send()
+        if (request.headers.find("upgrade") or "").lower() == "websocket":
+            return await self._upgrade(request)
         outgoing = _outgoing(request)
         try:
             answer = await self._transport.handle_async_request(outgoing)
@@ -86,6 +105,26 @@ class HttpxOutbound:
             if isinstance(outgoing.stream, _Upload):
                 await outgoing.stream.aclose()
         return await _incoming(request, answer)
+
+    async def _upgrade(self, request: Request) -> Response:
+        """Ask for a WebSocket; any answer but 101 is an ordinary one."""
+        from pyworkers.js.websocket_client import Connections, handshake_headers  # imported by the first upgrade
+
+        key, handshake = handshake_headers()
+        headers = [pair for pair in request.headers.wire_list() if pair[0] not in _HANDSHAKE]
+        outgoing = httpx.Request("GET", request.url.partition("#")[0], headers=[*headers, *handshake])
+        try:
+            answer = await self._upgrading.handle_async_request(outgoing)
+        except httpx.HTTPError as error:
+            raise _failure(error) from error
+        if answer.status_code != 101:
+            return await _incoming(request, answer)
+        if self._connections is None:
+            self._connections = Connections()
+        raw: RawHeaders = [(name.lower(), value) for name, value in answer.headers.raw]
+        response = Response(status=101, headers=Headers(raw, immutable=True), url=request.url.partition("#")[0])
+        response.web_socket = self._connections.open(answer, key)
+        return response
 
 
 def _outgoing(request: Request) -> httpx.Request:
@@ -99,6 +138,8 @@ def _outgoing(request: Request) -> httpx.Request:
         headers += [(name, b"no-cache") for name in (b"cache-control", b"pragma") if name not in given]
     url = request.url.partition("#")[0]
     if body is None:
+        if request.method not in ("GET", "HEAD"):
+            headers.append((b"content-length", b"0"))
         return httpx.Request(request.method, url, headers=headers)
     if isinstance(body, bytes):
         return httpx.Request(request.method, url, headers=headers, content=body)
@@ -144,7 +185,7 @@ async def _incoming(request: Request, answer: httpx.Response) -> Response:
 
 
 def _body(request: Request, answer: httpx.Response, headers: Headers) -> ReadableStream:
-    encoding = (headers.find("content-encoding") or "").strip().lower()
+    encoding = (headers.find("content-encoding") or "").strip()  # names in capitals are not known
     chunks = _chunks(answer, request.given_signal)
     if request.encode_response_body == "automatic" and can_decode(encoding):
         return ReadableStream.of_async_iterator(_closing(decoded(chunks, encoding), chunks))
@@ -194,8 +235,10 @@ def _failure(error: httpx.HTTPError) -> JsException:
     if isinstance(error, httpx.UnsupportedProtocol):
         return type_error(f"Fetch API cannot load: {error.request.url}")
     is_unresolved = isinstance(error, httpx.ConnectError) and "[Errno -" in str(error)
-    if is_unresolved or isinstance(error, httpx.LocalProtocolError):
-        return JsException("Error", "internal error")  # no such host, or headers that HTTP/1.1 cannot carry
+    is_garbage = isinstance(error, httpx.ProtocolError) and "disconnected" not in str(error)
+    if is_unresolved or (is_garbage and not str(error).startswith("peer closed")):
+        # No such host, headers that HTTP/1.1 cannot carry, or an answer that is no HTTP.
+        return JsException("Error", f"internal error; reference = {secrets.token_hex(12)}")
     lost = JsException("Error", _CONNECTION_LOST)
     lost.retryable = True  # type: ignore[attr-defined]  # the platform's own field
     return lost

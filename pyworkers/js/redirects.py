@@ -27,19 +27,23 @@ async def follow_redirects(request: Request, send: Callable[[Request], Awaitable
     Raises:
         JsException: TypeError, when there are too many redirects, or one cannot be followed.
     """
+    urls = []
     while True:
+        urls.append(request.url)
         response = await send(request)
         if request.redirect != "follow" or response.status not in REDIRECT_STATUSES:
             return response
         location = response.location()
-        if location is None:
+        if not location:
             return response
         await _discard_body(response)
         target = parse_url(location, request.url)
-        if target is None:
+        if target is None or not target.host:
             raise type_error("Invalid Location header; unable to follow redirect.")
         if request.redirects >= MAX_REDIRECTS:
-            raise type_error("Too many redirects.")
+            raise type_error(f"Too many redirects.{', '.join(urls)}")  # the platform's own spacing
+        if target.protocol not in ("http:", "https:"):
+            raise type_error(f"Fetch API cannot load: {target.href}")
         request = request.redirected(target.href, response.status)
 
 

@@ -80,6 +80,8 @@ class Socket(JsProxy):
         Raises:
             JsException: TypeError, when the socket was not opened with ``starttls``, or was upgraded before.
         """
+        if self.secureTransport == "on":
+            raise type_error("Cannot startTls on a TLS socket.")
         if self.secureTransport != "starttls":
             raise type_error("The `secureTransport` socket option must be set to 'starttls' for startTls to be used.")
         if self.upgraded:

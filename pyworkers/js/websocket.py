@@ -28,7 +28,7 @@ from pyworkers.js.realm import current_realm
 from pyworkers.js.serialization import deserialize, serialize
 from pyworkers.js.values import JsException, JsObject, JsProxy, dom_exception, get_property, js_method, type_error
 from pyworkers.js.webidl import MISSING, argument_error, constructor_error, is_object, to_int
-from pyworkers.js.websocket_link import NO_CLOSE_FRAME, Close, HostSocket, Lane, Message
+from pyworkers.js.websocket_link import Close, HostSocket, Lane, Message, lost
 
 READY_STATES: Final = (0, 1, 2, 3)
 CONNECTING, OPEN, CLOSING, CLOSED = READY_STATES
@@ -201,7 +201,7 @@ class WebSocket(EventTarget):
     def disconnect(self) -> None:
         """Break the connection: the other end sees it go without a close frame."""
         self._failed = True
-        self._outgoing.put(Close(1006, NO_CLOSE_FRAME, was_clean=False))
+        self._outgoing.put(lost())
         if self._task is not None:
             self._task.cancel()
 
@@ -226,8 +226,15 @@ class WebSocket(EventTarget):
         while True:
             message = await self._incoming.get()
             if isinstance(message, Close):
-                self._received_close(message)
+                if message.error:
+                    self._fail(JsException("Error", message.error))
+                    return
+                if message.was_clean:
+                    self._received_close(message)
+                else:
+                    self._outgoing.is_closed = True  # what is sent from now on is dropped
                 await deliver(message)
+                self._closed_incoming = True
                 return
             await deliver(message)
             if self._failed:
@@ -236,9 +243,6 @@ class WebSocket(EventTarget):
 
     def _received_close(self, frame: Close) -> None:
         self._closed_incoming = True
-        if not frame.was_clean:
-            self._outgoing.is_closed = True  # what is sent from now on is dropped
-            return
         if not self._half_open and not self._closed_outgoing:
             self._closed_outgoing = True
             self._outgoing.put(Close(frame.code, frame.reason))
@@ -259,13 +263,13 @@ class WebSocket(EventTarget):
 
         self.dispatch(event, on_error=on_error)
         if errors:
+            report_error(errors[0])
             self._fail(errors[0])
 
     def _fail(self, error: BaseException) -> None:
-        """A listener raised: the connection ends without a close frame, as the platform does it."""
-        report_error(error)
+        """End the connection without a close frame, as the platform does when a listener raises."""
         self._failed = self._closed_incoming = True
-        self._outgoing.put(Close(1006, NO_CLOSE_FRAME, was_clean=False))
+        self._outgoing.put(lost())
         self.dispatch(ErrorEvent(message=uncaught(error), error=error))
 
     async def _connect(self, url: str, protocols: str) -> None:

@@ -23,14 +23,32 @@ class Close:
         code: 1000-4999; 1005 stands for a close frame without a code, 1006 for none at all.
         reason: text.
         was_clean: a close frame was sent.
+        error: why the connection broke, where it did not just end.
     """
 
     code: int = 1005
     reason: str = ""
     was_clean: bool = True
+    error: str = ""
 
 
 Message = str | bytes | Close
+
+
+def lost() -> Close:
+    """Return the end of a connection that ended without a close frame."""
+    return Close(1006, NO_CLOSE_FRAME, was_clean=False)
+
+
+def protocol_failure(code: int, description: str) -> Close:
+    """Return the end of a connection whose other side broke the rules, or sent too much.
+
+    Args:
+        code: that it was told: 1002, 1007 or 1009.
+    """
+    text = "Message is too large" if code == 1009 else description
+    error = f"WebSocket protocol error; protocolError.statusCode = {code}; protocolError.description = {text}"
+    return Close(1006, NO_CLOSE_FRAME, was_clean=False, error=error)
 
 
 class Lane:
@@ -88,11 +106,17 @@ class HostSocket:
 
     async def close(self, code: int = 1005, reason: str = "") -> None:
         """Hand the worker the client's close frame."""
-        self._outgoing.put(Close(code, reason))
+        await self.deliver(Close(code, reason))
+
+    async def deliver(self, end: Close) -> None:
+        """Hand the worker the end of what comes; where that was no close frame, what it sends is dropped."""
+        self._outgoing.put(end)
+        if not end.was_clean:
+            self._incoming.is_closed = True
 
     def abort(self) -> None:
-        """The client went away without a close frame: the worker sees code 1006, and what it sends is dropped."""
-        self._outgoing.put(Close(1006, NO_CLOSE_FRAME, was_clean=False))
+        """The client went away without a close frame: the worker sees code 1006."""
+        self._outgoing.put(lost())
         self._incoming.is_closed = True
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.values import JsException
-from pyworkers.js.websocket_link import Close, HostSocket
+from pyworkers.js.websocket_link import Close, HostSocket, protocol_failure
 from pyworkers.server.egress import send_response
 from pyworkers.server.exchange import Exchange
 from pyworkers.server.front import Front
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 _SWITCHING: Final = 101
 _NO_CODE: Final = 1005  # stands for a frame without a code, and may not be sent itself
 _LOST: Final = 1006
-_NORMAL: Final = 1000
-_INTERNAL: Final = 1011
+_OURS: Final = (1002, 1007, 1009)  # codes that the server sends of its own when the client breaks the rules
 _NO_SOCKET: Final = "Worker returned a response with status 101 and no WebSocket."
 _HANDSHAKE: Final = frozenset(
     (b"upgrade", b"connection", b"sec-websocket-accept", b"content-length", b"transfer-encoding")
@@ -77,40 +76,56 @@ def _couple(response: Response) -> HostSocket:
 
 
 async def _join(socket: HostSocket, receive: Receive, send: Send) -> None:
-    """Carry messages both ways until the client's side has ended."""
-    sending = asyncio.get_running_loop().create_task(_to_client(socket, send))
+    """Carry messages both ways until the client's side has ended, or the worker broke the connection.
+
+    Returning without a close frame drops the connection.
+    """
+    loop = asyncio.get_running_loop()
+    tasks = {loop.create_task(_to_worker(socket, receive)), loop.create_task(_to_client(socket, send))}
     try:
-        await _to_worker(socket, receive)
+        pending = tasks
+        while pending:
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            if any(task.result() for task in done):
+                return
     except asyncio.CancelledError:
         socket.abort()
     finally:
-        sending.cancel()
-        await asyncio.wait([sending])
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
-async def _to_client(socket: HostSocket, send: Send) -> None:
+async def _to_client(socket: HostSocket, send: Send) -> bool:
+    """Send until the worker's last message; tells whether the connection is over with it."""
     try:
         while True:
             message = await socket.receive()
             if isinstance(message, Close):
-                code = {_NO_CODE: _NORMAL, _LOST: _INTERNAL}.get(message.code, message.code)
+                if message.code == _LOST:
+                    return True
+                code = None if message.code == _NO_CODE else message.code
                 await send({"type": "websocket.close", "code": code, "reason": message.reason})
-                return
+                return False
             await send({"type": "websocket.send", "text" if isinstance(message, str) else "bytes": message})
     except OSError:
-        return  # the client has gone, which the other direction hears too
+        return False  # the client has gone, which the other direction hears too
 
 
-async def _to_worker(socket: HostSocket, receive: Receive) -> None:
+async def _to_worker(socket: HostSocket, receive: Receive) -> bool:
+    """Hand on what comes until the end of the connection."""
     while True:
         message = await receive()
         if message["type"] == "websocket.disconnect":
             # uvicorn gives a reason, be it empty, where there was a close frame.
-            if message.get("reason") is None:
+            reason = message.get("reason")
+            if reason is None:
                 socket.abort()
+            elif message["code"] in _OURS:
+                await socket.deliver(protocol_failure(message["code"], reason))
             else:
-                await socket.close(message["code"], message["reason"])
-            return
+                await socket.close(message["code"], reason)
+            return True
         text = message.get("text")
         await socket.send(text if text is not None else message["bytes"])
 

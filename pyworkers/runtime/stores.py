@@ -57,11 +57,6 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
 class Engine(Protocol):
     """What every engine has in common."""
 
-    def describe_durable_objects(self) -> str:
-        """Return the engine of Durable Objects and where their data is."""
-        place = "in memory" if self.state_dir is None else str(_shown(self.state_dir))
-        return f"{self.engine_name('durable_objects')}, {place}"
-
     async def close(self) -> None:
         """Give everything back; idempotent."""
         ...
@@ -233,6 +228,11 @@ class Stores:
         elif self.engine_name(kind) == "s3":
             place = self._project.tools.s3.endpoint_url or "Amazon S3"
         return f"{resource_name(kind, config)}  {self.engine_name(kind)}, {place}"
+
+    def describe_durable_objects(self) -> str:
+        """Return the engine of Durable Objects and where their data is."""
+        place = "in memory" if self.state_dir is None else str(_shown(self.state_dir))
+        return f"{self.engine_name('durable_objects')}, {place}"
 
     async def close(self) -> None:
         """Close every engine; what was acknowledged stays."""

@@ -41,7 +41,7 @@ async def _measure(worker: Any, folder: Path) -> list[Figure]:
             batches.append(await worker.d1_batch(BATCHES))
             engine_batches.append(await _engine_batch(engine))
             bare_batches.append(_bare_batch(path))
-        longest_ms = await _longest_wait(worker, engine) * 1000
+        waits_ms = sorted(wait_s * 1000 for wait_s in await _waits(worker, engine))
     over_us = (statistics.median(selects) - statistics.median(bare_selects)) * 1e6
     ratio = statistics.median(own / floor for own, floor in zip(engine_batches, bare_batches, strict=True))
     select_s, batch_s, bare_s = map(statistics.median, (selects, batches, bare_batches))
@@ -51,7 +51,13 @@ async def _measure(worker: Any, folder: Path) -> list[Figure]:
         Figure("D1 batch of 100 inserts, engine, against bare", ratio, "×", reach="≤ 2", detail=shown),
         Figure("D1 point select, SDK path", select_s * 1e6, "µs", detail=compared("d1_select", select_s)),
         Figure("D1 batch of 100 inserts, SDK path", batch_s * 1e6, "µs", detail=compared("d1_batch", batch_s)),
-        Figure("longest KV get while a D1 query overruns", longest_ms, "ms", reach="≤ 10"),
+        Figure(
+            "KV get while a D1 query overruns: 99.9th percentile",
+            waits_ms[int(len(waits_ms) * 0.999)],
+            "ms",
+            reach="≤ 10",
+            detail=f"the longest of {len(waits_ms)}: {waits_ms[-1]:.1f} ms",
+        ),
     ]
 
 
@@ -63,8 +69,8 @@ async def _engine_batch(engine: SqliteD1Engine) -> float:
     return (time.perf_counter() - started_s) / BATCHES
 
 
-async def _longest_wait(worker: Any, engine: SqliteD1Engine) -> float:
-    """Return the slowest of a worker's calls while the database of another one is busy for half a second."""
+async def _waits(worker: Any, engine: SqliteD1Engine) -> list[float]:
+    """Return what a worker's calls take, in seconds, while the database of another one is busy for half a second."""
     slow = SqliteD1Engine(engine.path, max_query_s=0.5)
     running = asyncio.ensure_future(slow.run([D1Statement(ENDLESS)]))
     await asyncio.sleep(0.01)
@@ -75,7 +81,7 @@ async def _longest_wait(worker: Any, engine: SqliteD1Engine) -> float:
     await asyncio.wait([running])
     assert running.exception() is not None
     await slow.close()
-    return max(taken_s)
+    return taken_s
 
 
 def _bare_select(path: Path) -> float:

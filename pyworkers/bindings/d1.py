@@ -8,32 +8,35 @@ Source: workerd src/cloudflare/internal/d1-api.ts; miniflare src/workers/d1; rec
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from types import NoneType
 from typing import Any, Final
 
 from pyworkers.bindings.arguments import wire_text
+from pyworkers.bindings.d1_values import (
+    bound_value,
+    d1_failure,
+    from_engine,
+    result_object,
+    row_maker,
+    shown_duration,
+    to_engine,
+)
 from pyworkers.engines.d1 import (
     D1Engine,
-    D1Meta,
     D1Result,
     D1Statement,
-    D1Value,
     Refusal,
     SqlError,
     StatementRefused,
 )
 from pyworkers.errors import EngineBusy, EngineCorrupt, EngineError
-from pyworkers.js.buffers import ArrayBuffer, ArrayBufferView, TypedArray
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import (
-    MAX_SAFE_INTEGER,
     is_nullish,
     jsnull,
-    number,
     to_boolean,
     to_string,
     typeof,
@@ -46,7 +49,6 @@ __all__ = ["D1Database", "D1DatabaseSession", "D1PreparedStatement"]
 FIRST_PRIMARY: Final = "first-primary"
 FIRST_UNCONSTRAINED: Final = "first-unconstrained"
 
-_SERVED_BY: Final = "miniflare.db"  # tools print it
 # What the platform strips before it looks whether there is any SQL: comments, but not one at the very start.
 _INDENTED_COMMENT: Final = re.compile(r"^\s+--[^\n\r\u2028\u2029]*", re.MULTILINE)
 _NO_SQL: Final = "No SQL statements detected."
@@ -95,7 +97,7 @@ class D1Sender:
             if not isinstance(sql, str) or not isinstance(params, JsArray | NoneType):
                 raise JsException("Error", _NOT_TEXT)
             if _has_sql(sql):
-                values = () if params is None else tuple(map(_to_engine, params.items_))
+                values = () if params is None else tuple(map(to_engine, params.items_))
                 statements.append(D1Statement(wire_text(sql), values))
         if not statements:
             raise JsException("Error", _NO_SQL)
@@ -135,7 +137,7 @@ class D1DatabaseSession(JsProxy, js_name="D1DatabaseSession"):
         if not isinstance(statements, JsArray):
             raise type_error("statements.map is not a function")
         queries = [(_member(item, "statement"), _member(item, "params")) for item in statements.items_]
-        return JsArray([_result(result) for result in await self.query(queries)])
+        return JsArray([result_object(result) for result in await self.query(queries)])
 
     @js_method
     def getBookmark(self) -> Any:
@@ -155,7 +157,7 @@ class D1DatabaseSession(JsProxy, js_name="D1DatabaseSession"):
         try:
             results, bookmark = await self._sender.send(queries)
         except JsException as error:
-            raise _failure("D1_ERROR", error.message) from error
+            raise d1_failure("D1_ERROR", error.message) from error
         self._note(bookmark)
         return results
 
@@ -183,9 +185,9 @@ class D1DatabaseSessionAlwaysPrimary(D1DatabaseSession, js_name="D1DatabaseSessi
         try:
             results, _ = await self._sender.send([(line, None) for line in lines])
         except JsException as error:
-            raise _failure("D1_EXEC_ERROR", f"Error in line 1: {lines[0]}: {error.message}") from error
+            raise d1_failure("D1_EXEC_ERROR", f"Error in line 1: {lines[0]}: {error.message}") from error
         return JsObject(
-            {"count": len(results), "duration": _duration(sum(result.meta.duration_ms for result in results))}
+            {"count": len(results), "duration": shown_duration(sum(result.meta.duration_ms for result in results))}
         )
 
 
@@ -263,7 +265,7 @@ class D1PreparedStatement(JsProxy, js_name="D1PreparedStatement"):
         Raises:
             JsException: ``D1_TYPE_ERROR: …`` for undefined, an object, a bigint and their like.
         """
-        return D1PreparedStatement(self.dbSession, self.statement, [_bound(value) for value in values])
+        return D1PreparedStatement(self.dbSession, self.statement, [bound_value(value) for value in values])
 
     @js_async
     async def first(self, column: Any = None) -> Any:
@@ -271,7 +273,7 @@ class D1PreparedStatement(JsProxy, js_name="D1PreparedStatement"):
         result = await self._run()
         if not result.rows:
             return jsnull
-        row = _row_maker(result.columns)(result.rows[0])
+        row = row_maker(result.columns)(result.rows[0])
         if column is None:
             return row
         name = to_string(column)
@@ -284,7 +286,7 @@ class D1PreparedStatement(JsProxy, js_name="D1PreparedStatement"):
     @js_async
     async def all(self) -> JsObject:
         """Return ``{success, meta, results}``, each row an object."""
-        return _result(await self._run())
+        return result_object(await self._run())
 
     run = all
 
@@ -292,7 +294,7 @@ class D1PreparedStatement(JsProxy, js_name="D1PreparedStatement"):
     async def raw(self, options: Any = None) -> JsArray:
         """Return the rows as arrays; with ``columnNames`` the names come first."""
         result = await self._run()
-        rows = [JsArray(map(_from_engine, row)) for row in result.rows]
+        rows = [JsArray(map(from_engine, row)) for row in result.rows]
         if to_boolean(get_property(options, "columnNames")):
             rows.insert(0, JsArray(result.columns))
         return JsArray(rows)
@@ -308,97 +310,9 @@ class D1PreparedStatement(JsProxy, js_name="D1PreparedStatement"):
         return (await self.dbSession.query(queries))[0]
 
 
-# ---- values
-
-
-def _bound(value: Any) -> Any:
-    """Return a value as `bind` keeps it."""
-    if isinstance(value, bool):
-        return int(value)
-    kind = typeof(value)
-    if kind in ("number", "string") or value is jsnull:
-        return value
-    if isinstance(value, JsArray) and all(typeof(item) == "number" and 0 <= item < 256 for item in value.items_):
-        return value
-    if isinstance(value, ArrayBuffer):
-        return JsArray(value.data)
-    if isinstance(value, TypedArray):
-        return JsArray(value)
-    if isinstance(value, ArrayBufferView):
-        return JsArray()  # a DataView has no items
-    raise _failure("D1_TYPE_ERROR", f"Type '{kind}' not supported for value '{to_string(value)}'")
-
-
 @lru_cache(maxsize=1024)
 def _has_sql(sql: str) -> bool:
     return bool(_INDENTED_COMMENT.sub("", sql).strip())
-
-
-def _to_engine(value: Any) -> D1Value:
-    """Return a bound value as it arrives at the database: through JSON, an array as the bytes it lists."""
-    if isinstance(value, str):
-        return wire_text(value)
-    if isinstance(value, bool | int | float):
-        return float(value) + 0.0 if math.isfinite(value) else None
-    if isinstance(value, JsArray):
-        return bytes(int(item) & 0xFF if math.isfinite(item) else 0 for item in value.items_)
-    return None
-
-
-def _from_engine(value: D1Value) -> Any:
-    """Return a stored value as the worker sees it."""
-    if value is None:
-        return jsnull
-    if isinstance(value, float):
-        return (number(value) if value else 0) if math.isfinite(value) else jsnull
-    if isinstance(value, int):
-        return value if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER else float(value)
-    if isinstance(value, bytes):
-        return JsArray(value)
-    return value
-
-
-def _row_maker(columns: Sequence[str]) -> Callable[[tuple[D1Value, ...]], JsObject]:
-    """Return what makes a row an object: of two columns of one name the last counts, index names come first."""
-    last = {name: index for index, name in enumerate(columns)}
-    indices = sorted((name for name in last if _is_index(name)), key=int)
-    order = [(name, last[name]) for name in (*indices, *(name for name in last if not _is_index(name)))]
-
-    def make(row: tuple[D1Value, ...]) -> JsObject:
-        return JsObject({name: _from_engine(row[index]) for name, index in order})
-
-    return make
-
-
-def _is_index(name: str) -> bool:
-    """Tell whether JavaScript orders a property of this name by its number."""
-    is_number = len(name) <= 10 and name.isascii() and name.isdecimal() and (name == "0" or name[0] != "0")
-    return is_number and int(name) < 2**32 - 1
-
-
-def _result(result: D1Result) -> JsObject:
-    make = _row_maker(result.columns)
-    rows = JsArray([make(row) for row in result.rows])
-    return JsObject({"success": True, "meta": _meta(result.meta), "results": rows})
-
-
-def _meta(meta: D1Meta) -> JsObject:
-    return JsObject(
-        {
-            "served_by": _SERVED_BY,
-            "duration": _duration(meta.duration_ms),
-            "changes": meta.changes,
-            "last_row_id": _from_engine(meta.last_row_id),
-            "changed_db": meta.changed_db,
-            "size_after": meta.size_after,
-            "rows_read": meta.rows_read,
-            "rows_written": meta.rows_written,
-        }
-    )
-
-
-def _duration(duration_ms: float) -> int | float:
-    return number(round(duration_ms, 4))
 
 
 def _member(item: Any, name: str) -> Any:
@@ -408,12 +322,6 @@ def _member(item: Any, name: str) -> Any:
 
 
 # ---- errors
-
-
-def _failure(prefix: str, text: str) -> JsException:
-    error = JsException("Error", f"{prefix}: {text}")
-    error.cause = JsException("Error", text)
-    return error
 
 
 def _text_of(error: EngineError) -> str:

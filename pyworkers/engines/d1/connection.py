@@ -9,8 +9,8 @@ from pyworkers.engines.d1.authorizer import Authorizer
 from pyworkers.engines.d1.protocol import D1Value
 
 STATEMENTS_KEPT: Final = 256
-# How many of SQLite's instructions run between two looks at the time: about a millisecond.
-STEPS_BETWEEN_LOOKS: Final = 20_000
+# How many of SQLite's instructions run between two looks at the time, each of which takes Python's lock: some 5 ms.
+STEPS_BETWEEN_LOOKS: Final = 100_000
 
 Rows = list[tuple[D1Value, ...]]
 

@@ -109,8 +109,10 @@ class Database:
         is_reading = all(self._is_reading(statement.sql) for statement in statements)
         size_before = self._size_bytes
         results: list[D1Result] = []
+        is_one_query = self._has_metadata and len(statements) == 1 and self._is_known_query(statements[0].sql)
         try:
-            connection.own(self._own["read" if is_reading else "write"], is_kept=True)
+            if not is_one_query:  # which is a transaction of its own
+                connection.own(self._own["read" if is_reading else "write"], is_kept=True)
             self._changes = connection.total_changes()
             self._ended_s = perf_counter()
             self._authorizer.is_trusted = False
@@ -119,7 +121,8 @@ class Database:
             if not is_reading:
                 self._note_size(connection, results)
             bookmark = self._count_call(connection, is_reading=is_reading)
-            connection.own(self._own["commit"], is_kept=True)
+            if not is_one_query:
+                connection.own(self._own["commit"], is_kept=True)
         except SqlError as error:
             explained = self._explained(error)
             if isinstance(explained, SqlError):
@@ -156,6 +159,9 @@ class Database:
     def _is_reading(self, sql: str) -> bool:
         known = self._known.get(sql)
         return _begins_as_reading(sql) if known is None else not known.plan.writes
+
+    def _is_known_query(self, sql: str) -> bool:
+        return sql in self._known and sql[:6].lower() == "select"
 
     def _is_overdue(self) -> bool:
         return monotonic() > self._deadline

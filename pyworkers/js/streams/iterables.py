@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+from pyworkers.js.convert import JsDoubleProxy
 from pyworkers.js.promise import settle
 from pyworkers.js.streams.sources import NOT_READY, READABLE, Source
 from pyworkers.js.webidl import argument_error
@@ -47,6 +48,8 @@ class IterableSource(Source):
 
 
 def _async_iterator(iterable: Any) -> AsyncIterator[Any]:
+    if isinstance(iterable, JsDoubleProxy):
+        iterable = iterable.unwrap()
     if hasattr(iterable, "__aiter__"):
         return aiter(iterable)
     try:

@@ -528,3 +528,13 @@ def test_from_takes_any_iterable():
     assert run(main()) == ([1, 2], ["x"])
     with pytest.raises(JsException, match="parameter 1 is not of type 'AsyncGenerator'"):
         js.ReadableStream.from_(5)
+
+
+def test_from_takes_the_proxy_of_a_python_generator():
+    async def letters() -> AsyncIterator[str]:
+        yield "x"
+
+    async def main() -> Any:
+        return await collect(js.ReadableStream.from_(create_proxy(letters())))
+
+    assert run(main()) == ["x"]

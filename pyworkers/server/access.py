@@ -218,7 +218,7 @@ class Capture:
         name = worker or (event.isolate.name if event is not None else "")
         for line in text.split("\n"):
             labelled = (self._log.label(name) if name else "") + line
-            if event is None:
+            if event is None or not isinstance(event.prints, Prints):  # an alarm has no line that this could go under
                 self._output.line(labelled if not name else INDENT + labelled, "log")
             else:
                 event.prints.append(labelled)

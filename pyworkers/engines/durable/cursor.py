@@ -16,7 +16,7 @@ from pyworkers.engines.d1.split import split_statements
 from pyworkers.engines.durable.protocol import SqlValue
 from pyworkers.engines.sqlite import engine_error
 
-_UNUSABLE: Final = (apsw.BusyError, apsw.CorruptError, apsw.NotADBError, apsw.FullError, apsw.IOError)
+_UNUSABLE: Final = (apsw.BusyError, apsw.CorruptError, apsw.NotADBError)
 _NO_PLAN: Final = Plan()
 _PLANS_KEPT: Final = 64
 

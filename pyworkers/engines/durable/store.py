@@ -38,6 +38,12 @@ _PUT_META: Final = _marked(
     "INSERT INTO _cf_METADATA VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
 _DELETE_META: Final = _marked("DELETE FROM _cf_METADATA WHERE key = 1")
+# What is not dropped with something else, in the order in which it can be.
+_OBJECTS: Final = _marked(
+    "SELECT type, name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT IN ('sqlite_sequence')"
+    " ORDER BY sql LIKE 'CREATE VIRTUAL%' DESC, name LIMIT 1"
+)
+_FORGET_SEQUENCES: Final = _marked("DELETE FROM sqlite_sequence")
 _BEGIN: Final = "BEGIN IMMEDIATE" + _MARK
 _COMMIT: Final = "COMMIT" + _MARK
 _ROLLBACK: Final = "ROLLBACK" + _MARK
@@ -107,7 +113,7 @@ class SqliteObjectStore:
         database = self._reading()
         if database is None or not self._has_kv:
             return None
-        row = database.execute(_GET, (key,)).fetchone()
+        row = self._run(database, _GET, (key,)).fetchone()
         return None if row is None else row[0]
 
     def get_many(self, keys: Sequence[str]) -> list[tuple[str, bytes]]:
@@ -120,7 +126,7 @@ class SqliteObjectStore:
         pairs = list(pairs)
         database = self._writing()
         if not self._has_kv:
-            database.execute(_KV_SCHEMA)
+            self._run(database, _KV_SCHEMA)
             self._has_kv = True
         if len(pairs) == 1:
             self._run(database, _PUT, pairs[0])
@@ -170,7 +176,7 @@ class SqliteObjectStore:
         if limit is not None:
             sql += " LIMIT ?"
             values.append(min(limit, 2**62))
-        cursor = Cursor.of_rows(database.cursor().execute(sql + _MARK, values), ("key", "value"))
+        cursor = Cursor.of_rows(self._run(database, sql + _MARK, values), ("key", "value"))
         self._cursors.add(cursor)
         return cursor.pairs()
 
@@ -178,18 +184,30 @@ class SqliteObjectStore:
         """Remove every key, table and the alarm."""
         if self._savepoints:
             raise EngineError("everything cannot be deleted inside of a transaction")
-        if self._in_transaction:
-            self.rollback()
+        if self._reading() is None:
+            return
+        for cursor in list(self._cursors):
+            cursor.close()
         had_alarm = self._read_alarm() is not None
-        self._close()
-        for suffix in ("", "-wal", "-shm"):
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-        self._has_kv = self._has_metadata = False
-        self._alarm, self._is_alarm_hidden = (None,), False
-        self._alarm_changed = False
-        self.version += 1
-        if had_alarm:
-            self._index.expect(self._object_id, self._name, None)
+        database = self._writing()
+        database.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 0)
+        try:
+            self._drop_all(database)
+        finally:
+            database.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1)
+        self._has_kv = self._has_metadata = self._is_alarm_hidden = False
+        self._alarm, self._alarm_changed = (None,), self._alarm_changed or had_alarm
+
+    def _drop_all(self, database: apsw.Connection) -> None:
+        """Drop what there is: virtual tables first, for they take their own tables along."""
+        while True:
+            row = self._run(database, _OBJECTS).fetchone()
+            if row is None:
+                break
+            name = str(row[1]).replace('"', '""')
+            self._run(database, f'DROP {row[0]} "{name}"{_MARK}').close()
+        if database.table_exists("main", "sqlite_sequence"):
+            self._run(database, _FORGET_SEQUENCES)
 
     # ---- the alarm
 
@@ -204,12 +222,12 @@ class SqliteObjectStore:
             return
         database = self._writing()
         if time_ms is None:
-            database.execute(_DELETE_META)
+            self._run(database, _DELETE_META)
         else:
             if not self._has_metadata:
-                database.execute(_META_SCHEMA)
+                self._run(database, _META_SCHEMA)
                 self._has_metadata = True
-            database.execute(_PUT_META, (_ALARM_KEY, time_ms))
+            self._run(database, _PUT_META, (_ALARM_KEY, time_ms))
         self._alarm, self._alarm_changed = (time_ms,), True
 
     def begin_alarm(self) -> int | None:
@@ -230,7 +248,8 @@ class SqliteObjectStore:
     def _read_alarm(self) -> int | None:
         if self._alarm is None:
             database = self._reading()
-            found = database.execute(_GET_META, (_ALARM_KEY,)).get if database and self._has_metadata else None
+            is_there = database is not None and self._has_metadata
+            found = self._run(database, _GET_META, (_ALARM_KEY,)).get if database is not None and is_there else None
             self._alarm = (found,)
         return self._alarm[0]
 
@@ -241,7 +260,7 @@ class SqliteObjectStore:
         database = self._writing()
         if not self._defers_keys:
             # As on the platform: what foreign keys demand must hold when the transaction ends.
-            database.execute(_DEFER)
+            self._run(database, _DEFER)
             self._defers_keys = True
         assert self._statements is not None
         cursor = self._statements.run(sql, params)
@@ -252,8 +271,8 @@ class SqliteObjectStore:
     def database_size(self) -> int:
         """Return the bytes in use."""
         database = self._writing()
-        pages = int(database.execute(_PAGES).get) - int(database.execute(_FREE).get)
-        return max(pages, 1) * int(database.execute(_PAGE_SIZE).get)
+        pages, free, size = (int(self._run(database, sql).get) for sql in (_PAGES, _FREE, _PAGE_SIZE))
+        return max(pages - free, 1) * size
 
     # ---- transactions
 
@@ -348,10 +367,7 @@ class SqliteObjectStore:
         else:
             self._pool.touch(self)
         if not self._in_transaction:
-            try:
-                database.execute(_BEGIN)
-            except apsw.Error as error:
-                raise self._failure(error) from error
+            self._run(database, _BEGIN)
             self._in_transaction = True
             self._on_write()
         return database
@@ -399,9 +415,9 @@ class SqliteObjectStore:
         self._has_kv = database.table_exists("main", "_cf_KV")
         self._has_metadata = database.table_exists("main", "_cf_METADATA")
 
-    def _run(self, database: apsw.Connection, sql: str, params: Sequence[SqlValue]) -> None:
+    def _run(self, database: apsw.Connection, sql: str, params: Sequence[SqlValue] = ()) -> apsw.Cursor:
         try:
-            database.execute(sql, params)
+            return database.execute(sql, params)
         except apsw.Error as error:
             raise self._failure(error) from error
 
@@ -431,7 +447,7 @@ class SqliteSavepoint:
         self._database = database
         self._name = f"_cf_savepoint_{store._open_savepoint(self)}"
         self._alarm = (store._alarm, store._alarm_changed, store._is_alarm_hidden)
-        database.execute(f"SAVEPOINT {self._name}{_MARK}")
+        store._run(database, f"SAVEPOINT {self._name}{_MARK}")
 
     def release(self) -> None:
         """Keep it."""

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import gc
 import logging
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ from pyworkers.runtime.stores import Stores
 
 # How long an object stays in memory with nothing to do.
 IDLE_S: Final = 10.0
+# How often to look at most.
+SWEEP_S: Final = 1.0
 
 _log = logging.getLogger("pyworkers.runtime")
 
@@ -178,7 +181,10 @@ class DurableObjects:
     def note_idle(self, _objects: ObjectClass, _instance: ObjectInstance) -> None:
         """An event of an object is done: have a look later whether it was the last."""
         if self._sweep_timer is None and not self._is_closed:
-            self._sweep_timer = self._clock.call_at(int((self._clock.now_s() + IDLE_S) * 1000), self._sweep)
+            self._sweep_at(self._clock.now_s() + IDLE_S)
+
+    def _sweep_at(self, time_s: float) -> None:
+        self._sweep_timer = self._clock.call_at(math.ceil(time_s * 1000), self._sweep)
 
     def _sweep(self) -> None:
         self._sweep_timer = None
@@ -187,8 +193,17 @@ class DurableObjects:
         if fading:
             gc.collect()  # what refers to itself
             fading = sum(objects.evict(idle_before_s) for objects in self._classes.values())
-        if fading or any(slot.instance for objects in self._classes.values() for slot in objects.slots.values()):
-            self._sweep_timer = self._clock.call_at(int((self._clock.now_s() + IDLE_S) * 1000), self._sweep)
+        live = [
+            slot.instance.idle_since_s
+            for objects in self._classes.values()
+            for slot in objects.slots.values()
+            if slot.instance is not None
+        ]
+        now_s = self._clock.now_s()
+        if live:
+            self._sweep_at(max(min(live) + IDLE_S, now_s + SWEEP_S))
+        elif fading:
+            self._sweep_at(now_s + IDLE_S)
 
     @property
     def live_count(self) -> int:

@@ -122,12 +122,23 @@ def test_a_savepoint_takes_back_keys_rows_and_the_alarm_alike(place):
 def test_deleting_all_leaves_no_key_table_or_alarm(place):
     store = place.open()
     store.put_many([("k", b"v")])
-    store.execute("CREATE TABLE t (a)", ())
+    store.execute(
+        "CREATE TABLE t (a INTEGER PRIMARY KEY AUTOINCREMENT); CREATE TABLE c (a REFERENCES t (a));"
+        "CREATE INDEX i ON c (a);"
+        "INSERT INTO t VALUES (1); INSERT INTO c VALUES (1); CREATE VIEW v AS SELECT * FROM t;"
+        "CREATE VIRTUAL TABLE f USING fts5 (words); INSERT INTO f VALUES ('word'); ANALYZE;"
+        "CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END",
+        (),
+    )
     store.set_alarm(5)
     store.commit()
     store.delete_all()
+    store.rollback()
+    assert (store.get("k"), store.alarm_ms(), rows(store.execute("SELECT count(*) FROM v", ()))) == (b"v", 5, [(1,)])
+    store.delete_all()
+    store.commit()
     assert (store.get("k"), store.alarm_ms(), place.engine.alarms()) == (None, None, [])
-    assert rows(store.execute("SELECT name FROM sqlite_master", ())) == []
+    assert rows(store.execute("SELECT name FROM sqlite_master WHERE name <> 'sqlite_sequence'", ())) == []
     store.put_many([("k", b"again")])
     store.commit()
     assert place.reopen().get("k") == b"again"

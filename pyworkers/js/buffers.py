@@ -1,4 +1,4 @@
-"""``ArrayBuffer``, the typed arrays and ``DataView``, with Pyodide's ``JsBuffer`` methods.
+"""``ArrayBuffer`` and the typed arrays, with Pyodide's ``JsBuffer`` methods.
 
 Source: tc39.es/ecma262, sections 23.2 and 25; pyodide.org, ``pyodide.ffi.JsBuffer``
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, ClassVar, Final
 
 from pyworkers.js.primitives import number, to_integer, to_number
@@ -344,35 +344,6 @@ class BigUint64Array(TypedArray):
     item_format, item_size = "Q", 8
 
 
-class DataView(ArrayBufferView):
-    """A window read and written at any offset, in either byte order."""
-
-    @classmethod
-    def js_new(cls, *args: Any) -> JsProxy:
-        """``new DataView(buffer, byteOffset, byteLength)``."""
-        if not args or not isinstance(args[0], ArrayBuffer):
-            raise type_error("First argument to DataView constructor must be an ArrayBuffer")
-        offset = to_integer(args[1] if len(args) > 1 else None)
-        if offset > len(args[0]):
-            raise range_error(f"Start offset {offset} is outside the bounds of the buffer")
-        return cls(args[0], offset, to_integer(args[2]) if len(args) > 2 and args[2] is not None else None)
-
-    def _read(self, item_format: str, offset: object, little_endian: object) -> int | float:
-        try:
-            return number(
-                struct.unpack_from(("<" if little_endian else ">") + item_format, self.view, to_integer(offset))[0]
-            )
-        except struct.error:
-            raise range_error("Offset is outside the bounds of the DataView") from None
-
-    def _write(self, item_format: str, offset: object, value: object, little_endian: object) -> None:
-        item = ARRAY_OF_FORMAT[item_format]._coerce(value)
-        try:
-            struct.pack_into(("<" if little_endian else ">") + item_format, self.view, to_integer(offset), item)
-        except struct.error:
-            raise range_error("Offset is outside the bounds of the DataView") from None
-
-
 TYPED_ARRAYS: Final[tuple[type[TypedArray], ...]] = (
     Uint8Array,
     Int8Array,
@@ -410,26 +381,3 @@ def _part(length: int, start: object, end: object) -> slice:
         None if start is None else to_integer(start), None if end is None else to_integer(end)
     ).indices(length)
     return slice(first, max(first, last))
-
-
-def _add_accessors() -> None:
-    """Give DataView its getInt8 … setFloat64."""
-
-    def pair(item_format: str) -> tuple[Callable[..., object], Callable[..., object]]:
-        def get(self: DataView, offset: object = 0, little_endian: object = None, *_: object) -> int | float:
-            return self._read(item_format, offset, little_endian)
-
-        def set_(self: DataView, offset: object = 0, value: object = 0, little: object = None, *_: object) -> None:
-            self._write(item_format, offset, value, little)
-
-        return get, set_
-
-    for cls in TYPED_ARRAYS:
-        name = cls.js_name.removesuffix("Array")
-        if cls is not Uint8ClampedArray:
-            getter, setter = pair(cls.item_format)
-            setattr(DataView, f"get{name}", getter)
-            setattr(DataView, f"set{name}", setter)
-
-
-_add_accessors()

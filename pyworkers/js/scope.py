@@ -20,9 +20,10 @@ from pyworkers.js.values import ERRORS, JsObject, JsProxy
 _CLASSES: Final = {
     "abort": "AbortController AbortSignal",
     "blob": "Blob File",
-    "buffers": "ArrayBuffer DataView Uint8Array Int8Array Uint8ClampedArray Uint16Array Int16Array Uint32Array "
+    "buffers": "ArrayBuffer Uint8Array Int8Array Uint8ClampedArray Uint16Array Int16Array Uint32Array "
     "Int32Array Float32Array Float64Array BigInt64Array BigUint64Array",
     "builtins": "Number String Boolean BigInt Symbol",
+    "data_view": "DataView",
     "dates": "Date",
     "encoding": "TextEncoder TextDecoder",
     "events": "Event CustomEvent MessageEvent CloseEvent ErrorEvent EventTarget",

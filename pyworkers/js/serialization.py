@@ -10,8 +10,9 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
-from pyworkers.js.buffers import ArrayBuffer, ArrayBufferView, DataView
+from pyworkers.js.buffers import ArrayBuffer, ArrayBufferView
 from pyworkers.js.clone import structured_clone
+from pyworkers.js.data_view import DataView
 from pyworkers.js.dates import Date
 from pyworkers.js.headers import Headers
 from pyworkers.js.objects import JsArray, JsMap, JsSet

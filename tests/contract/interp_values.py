@@ -13,8 +13,9 @@ import time
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-from pyworkers.js.buffers import ArrayBuffer, DataView, Float64Array, Uint8Array, Uint16Array
+from pyworkers.js.buffers import ArrayBuffer, Float64Array, Uint8Array, Uint16Array
 from pyworkers.js.builtins import Symbol
+from pyworkers.js.data_view import DataView
 from pyworkers.js.dates import Date
 from pyworkers.js.headers import Headers
 from pyworkers.js.objects import JsArray, JsMap, JsSet

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyworkers.js.buffers import ArrayBuffer, Uint8Array
-from pyworkers.js.streams.sources import END, NOT_READY, ByteSource, QueueSource
+from pyworkers.js.streams.queue_source import QueueSource
+from pyworkers.js.streams.sources import END, NOT_READY, ByteSource
 from pyworkers.js.streams.strategies import Strategy
 from pyworkers.js.values import range_error, type_error
 

@@ -8,7 +8,7 @@ from pyworkers.js.buffers import JsBuffer, Uint8Array
 from pyworkers.js.primitives import jsnull, number
 from pyworkers.js.promise import as_exception
 from pyworkers.js.streams.byte_queue import ByteQueueSource, Request, view_of_request
-from pyworkers.js.streams.sources import QueueSource
+from pyworkers.js.streams.queue_source import QueueSource
 from pyworkers.js.values import JsProxy, js_method, range_error, type_error
 from pyworkers.js.webidl import MISSING, argument_error, to_int32
 

@@ -19,6 +19,7 @@ from pyworkers.js.streams.byte_queue import ByteQueueSource
 from pyworkers.js.streams.controllers import ReadableByteStreamController, ReadableStreamDefaultController
 from pyworkers.js.streams.iterables import IterableSource
 from pyworkers.js.streams.pipe import pipe_through, pipe_to
+from pyworkers.js.streams.queue_source import QueueSource, bind
 from pyworkers.js.streams.readers import (
     LOCKED,
     Chunks,
@@ -26,7 +27,7 @@ from pyworkers.js.streams.readers import (
     ReadableStreamBYOBReader,
     ReadableStreamDefaultReader,
 )
-from pyworkers.js.streams.sources import BytesSource, IteratorSource, QueueSource, Source, bind
+from pyworkers.js.streams.sources import BytesSource, IteratorSource, Source
 from pyworkers.js.streams.strategies import Strategy, member, read_strategy
 from pyworkers.js.streams.tee import split
 from pyworkers.js.values import (

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pyworkers.js.buffers import ArrayBufferView
 from pyworkers.js.primitives import to_integer
 from pyworkers.js.promise import JsPromise, js_async
-from pyworkers.js.streams.sources import END, ERRORED, NOT_READY, READABLE, QueueSource, Source
+from pyworkers.js.streams.queue_source import QueueSource
+from pyworkers.js.streams.sources import END, ERRORED, NOT_READY, READABLE, Source
 from pyworkers.js.values import JsObject, JsProxy, get_property, js_method, type_error
 from pyworkers.js.webidl import argument_error
 

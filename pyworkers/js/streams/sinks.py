@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from pyworkers.js.abort import AbortController
 from pyworkers.js.promise import JsPromise, as_exception, settle
-from pyworkers.js.streams.sources import CLOSED, ERRORED, in_task
+from pyworkers.js.streams.queue_source import in_task
+from pyworkers.js.streams.sources import CLOSED, ERRORED
 from pyworkers.js.streams.strategies import Strategy
 from pyworkers.js.values import type_error
 

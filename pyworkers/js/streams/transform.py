@@ -15,9 +15,10 @@ from pyworkers.js.primitives import is_nullish, jsnull, number
 from pyworkers.js.promise import as_exception, settle
 from pyworkers.js.realm import current_realm
 from pyworkers.js.streams.channel import ByteChannelSource, ChannelSource, Transform
+from pyworkers.js.streams.queue_source import QueueSource
 from pyworkers.js.streams.readable import ReadableStream
 from pyworkers.js.streams.sinks import QueueSink
-from pyworkers.js.streams.sources import READABLE, QueueSource
+from pyworkers.js.streams.sources import READABLE
 from pyworkers.js.streams.strategies import Strategy, member, read_strategy
 from pyworkers.js.streams.writable import WritableStream
 from pyworkers.js.values import JsProxy, call, js_method, type_error

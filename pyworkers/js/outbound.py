@@ -7,10 +7,11 @@ platform's rules for bodies and credentials differ.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import httpx
 
@@ -27,6 +28,8 @@ from pyworkers.js.values import JsException, type_error
 if TYPE_CHECKING:
     from pyworkers.js.abort import AbortSignal
     from pyworkers.js.websocket_client import Connections
+
+T = TypeVar("T")
 
 MAX_CONNECTIONS: Final = 100
 _CONNECTION_LOST: Final = "Network connection lost."
@@ -98,7 +101,7 @@ class HttpxOutbound:
             return await self._upgrade(request)
         outgoing = _outgoing(request)
         try:
-            answer = await self._transport.handle_async_request(outgoing)
+            answer = await _in_own_task(self._transport.handle_async_request(outgoing))
         except httpx.HTTPError as error:
             raise _failure(error) from error
         finally:
@@ -114,7 +117,7 @@ class HttpxOutbound:
         headers = [pair for pair in request.headers.wire_list() if pair[0] not in _HANDSHAKE]
         outgoing = httpx.Request("GET", request.url.partition("#")[0], headers=[*headers, *handshake])
         try:
-            answer = await self._upgrading.handle_async_request(outgoing)
+            answer = await _in_own_task(self._upgrading.handle_async_request(outgoing))
         except httpx.HTTPError as error:
             raise _failure(error) from error
         if answer.status_code != 101:
@@ -169,7 +172,7 @@ async def _incoming(request: Request, answer: httpx.Response) -> Response:
     headers = Headers(raw, immutable=True)
     body: ReadableStream | None = None
     if request.method == "HEAD" or answer.status_code in NULL_BODY_STATUSES:
-        await answer.aread()  # there is nothing to read; the connection is free again
+        await _in_own_task(answer.aread())  # there is nothing to read; the connection is free again
     else:
         body = _body(request, answer, headers)
     reason = answer.extensions.get("reason_phrase", b"").decode("latin-1")
@@ -200,14 +203,22 @@ async def _chunks(answer: httpx.Response, signal: AbortSignal | None) -> AsyncIt
     iterator = answer.stream.__aiter__()
     try:
         while True:
-            chunk = await unless_aborted(signal, _next(iterator))
+            chunk = await unless_aborted(signal, _in_own_task(_next(iterator)))
             if chunk is None:
                 return
             yield chunk
     except httpx.HTTPError as error:
         raise _failure(error) from error
     finally:
-        await answer.stream.aclose()
+        await _in_own_task(answer.stream.aclose())
+
+
+async def _in_own_task(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine of the HTTP library from its first step to its last in one task.
+
+    A promise's code may begin in one task and go on in another, which the library's cancel scopes do not bear.
+    """
+    return await asyncio.get_running_loop().create_task(work)
 
 
 async def _next(iterator: AsyncIterator[bytes]) -> bytes | None:

@@ -404,6 +404,7 @@ async def _open(url: str, protocols: str) -> tuple[WebSocket, Any, Any]:
     headers = {"Upgrade": "websocket", **({"Sec-WebSocket-Protocol": protocols} if protocols else {})}
     response = await fetch(url, JsObject({"headers": JsObject(headers)}))
     if response.status != 101:
+        await _drop_body(response)
         raise type_error(
             "Failed to establish the WebSocket connection: expected server to reply with HTTP status code 101 "
             f"(switching protocols), but received {response.status} instead."
@@ -413,6 +414,12 @@ async def _open(url: str, protocols: str) -> tuple[WebSocket, Any, Any]:
         raise type_error("Worker received body in a response to a request for a WebSocket.")
     chosen = (response.headers.get(f"sec-websocket-{name}") for name in ("protocol", "extensions"))
     return (socket, *(jsnull if is_nullish(value) else value for value in chosen))  # type: ignore[return-value]  # two
+
+
+async def _drop_body(response: Any) -> None:
+    body = response.take_body()
+    if hasattr(body, "chunks"):
+        await body.chunks().aclose()
 
 
 def _syntax_error(text: str) -> JsException:

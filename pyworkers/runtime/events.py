@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from pyworkers.runtime.isolate import Isolate
 
 MAX_DEPTH: Final = 16
+# What a paid plan allows; 50 on a free one.
+# Source: developers.cloudflare.com/workers/platform/limits (checked 2026-11-23)
+DEFAULT_SUBREQUESTS: Final = 10_000
+TOO_MANY_SUBREQUESTS: Final = (
+    "Too many subrequests by single Worker invocation. To configure this limit, refer to "
+    "https://developers.cloudflare.com/workers/wrangler/configuration/#limits"
+)
 
 # CPU time is the time for which an event's code holds the thread: reading the kernel's own figure is a system call, and
 # two of them a step would be a tenth of a small request. It belongs to the innermost event that runs: an inline call
@@ -36,7 +43,7 @@ class Event:
         prints: what the handler printed, for the lines under the access line.
     """
 
-    __slots__ = ("_ctx", "bindings", "cpu_s", "depth", "isolate", "kind", "prints", "props", "started_s")
+    __slots__ = ("_ctx", "bindings", "cpu_s", "depth", "isolate", "kind", "prints", "props", "started_s", "subrequests")
 
     def __init__(
         self, isolate: Isolate, kind: str, *, depth: int = 0, root: Event | None = None, props: JsObject | None = None
@@ -52,6 +59,7 @@ class Event:
         self.depth = depth
         self.props = props
         self._ctx: ExecutionContext | None = None
+        self.subrequests = 0
         self.cpu_s = 0.0
         self.started_s = perf_counter()
         self.bindings: dict[str, int] = {} if root is None else root.bindings
@@ -93,6 +101,16 @@ class Event:
         now = perf_counter()
         _running.pop().cpu_s += now - _mark_s
         _mark_s = now
+
+    def count_subrequest(self) -> None:
+        """Note a request that leaves the process.
+
+        Raises:
+            JsException: Error, beyond ``limits.subrequests`` of the worker's configuration.
+        """
+        self.subrequests += 1
+        if self.subrequests > (self.isolate.config.limits.subrequests or DEFAULT_SUBREQUESTS):
+            raise JsException("Error", TOO_MANY_SUBREQUESTS)
 
     def touch(self, binding: str) -> None:
         """Note the use of a binding."""

@@ -25,6 +25,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from pyworkers.pyodide import sync_http
+
 PREFIX: Final = "_w_"
 _EXTENSIONS: Final = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 _generations = itertools.count(1)
@@ -129,6 +131,8 @@ class _Loader(SourceFileLoader):
         if namespace is not None:
             module.__dict__["__builtins__"] = namespace.builtins
         super().exec_module(module)
+        if plain_name(module.__name__) == sync_http.MODULE:  # a urllib3 that the worker brought along
+            sync_http.adapt(module)
 
 
 class _Finder:

@@ -224,11 +224,12 @@ class Runtime:
 
     async def _fetch_outside(self, request: Request) -> Response:
         if self._outbound is not None:
+            _count_subrequest()
             return await self._outbound(request)
         if self._own_outbound is None:
             from pyworkers.js.outbound import HttpxOutbound  # httpx is imported by the first request that needs it
 
-            self._own_outbound = HttpxOutbound()
+            self._own_outbound = HttpxOutbound(before_send=_count_subrequest)
         return await self._own_outbound(request)
 
     def _console_of(self, worker: str) -> Console:
@@ -247,6 +248,12 @@ class Runtime:
         if isolate in self._retired:
             self._retired.remove(isolate)
             isolate.dispose()
+
+
+def _count_subrequest() -> None:
+    event = EVENT.get()
+    if event is not None:
+        event.count_subrequest()
 
 
 def override_vars(config: WorkerConfig, values: dict[str, Any]) -> WorkerConfig:

@@ -160,6 +160,15 @@ def test_many_requests_share_one_http_2_connection(trusted: Path) -> None:
     assert run(work) == (True, 1)
 
 
+def test_promises_that_one_task_makes_and_others_await(trusted: Path) -> None:
+    async def work() -> Any:
+        async with http2_server(trusted) as (url, _connections):
+            responses = await js.Promise.all(JsArray([fetch(f"{url}/{index}") for index in range(3)]))
+            return list(await asyncio.gather(*(response.text() for response in responses)))
+
+    assert run(work) == ["GET /0 ", "GET /1 ", "GET /2 "]
+
+
 async def text_of(url: str) -> Any:
     return await (await fetch(url)).text()
 

@@ -18,7 +18,7 @@ from pyworkers.js.iterators import JsIterator
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import JsNull, is_nullish, jsnull, to_boolean, to_string
 from pyworkers.js.streams.readable import ReadableStream
-from pyworkers.js.values import JsException, JsProxy, get_property, is_callable, type_error
+from pyworkers.js.values import JsException, JsProxy, get_property, is_callable, js_method, type_error
 from pyworkers.js.webidl import MISSING, argument_error, is_object, string_argument
 
 S = TypeVar("S")
@@ -238,16 +238,19 @@ class _Replaceable(_Token[S]):
         """Tell whether the token was removed or replaced."""
         return self._around.is_removed
 
+    @js_method
     def before(self, *args: Any) -> Self:
         """Insert content before; later calls come after earlier ones."""
         self._around.before.append(self._content("before", args, self._charset))
         return self
 
+    @js_method
     def after(self, *args: Any) -> Self:
         """Insert content after; later calls come before earlier ones."""
         self._around.after.insert(0, self._content("after", args, self._charset))
         return self
 
+    @js_method
     def replace(self, *args: Any) -> Self:
         """Replace the token."""
         self._around.replace(self._content("replace", args, self._charset))
@@ -314,6 +317,7 @@ class Element(_Replaceable[ElementState]):
         self._state.discard(self._lowered(name, "removeAttribute"))
         return self
 
+    @js_method
     def after(self, *args: Any) -> Self:
         """Insert content after the end tag."""
         state = self._state
@@ -321,6 +325,7 @@ class Element(_Replaceable[ElementState]):
         around.after.insert(0, self._content("after", args, state.charset))
         return self
 
+    @js_method
     def prepend(self, *args: Any) -> Self:
         """Insert content at the start of the element."""
         content, state = self._content("prepend", args, self._charset), self._state
@@ -329,6 +334,7 @@ class Element(_Replaceable[ElementState]):
             state.mutations.after.insert(0, content)
         return self
 
+    @js_method
     def append(self, *args: Any) -> Self:
         """Insert content at the end of the element."""
         content, state = self._content("append", args, self._charset), self._state
@@ -337,6 +343,7 @@ class Element(_Replaceable[ElementState]):
             state.end.around().before.append(content)
         return self
 
+    @js_method
     def replace(self, *args: Any) -> Self:
         """Replace the element and what is in it."""
         content, state = self._content("replace", args, self._charset), self._state
@@ -359,6 +366,7 @@ class Element(_Replaceable[ElementState]):
             state.end.around().remove()
         return self
 
+    @js_method
     def setInnerContent(self, *args: Any) -> Self:
         """Replace what is in the element."""
         content, state = self._content("setInnerContent", args, self._charset), self._state
@@ -414,12 +422,14 @@ class EndTag(_Token[EndTagState]):
     def name(self, value: object) -> None:
         self._state.rename(to_string(value))
 
+    @js_method
     def before(self, *args: Any) -> Self:
         """Insert content before; later calls come after earlier ones."""
         state = self._state
         state.mutations.before.append(self._content("before", args, state.charset))
         return self
 
+    @js_method
     def after(self, *args: Any) -> Self:
         """Insert content after; later calls come before earlier ones."""
         state = self._state
@@ -488,6 +498,7 @@ class Doctype(_Token[tokens.Doctype]):
 class DocumentEnd(_Token[DocumentEndState]):
     """The end of the document."""
 
+    @js_method
     def append(self, *args: Any) -> Self:
         """Insert content at the very end; later calls come after earlier ones."""
         state = self._state

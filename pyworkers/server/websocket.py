@@ -124,7 +124,7 @@ async def _to_worker(socket: HostSocket, receive: Receive) -> bool:
             elif message["code"] in _OURS:
                 await socket.deliver(protocol_failure(message["code"], reason))
             else:
-                await socket.close(message["code"], reason)
+                await socket.close(message["code"] or _NO_CODE, reason)
             return True
         text = message.get("text")
         await socket.send(text if text is not None else message["bytes"])

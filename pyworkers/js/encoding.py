@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pyworkers.js.buffers import ArrayBuffer, JsBuffer, Uint8Array
 from pyworkers.js.encoding_labels import codec_of, encoding_of
-from pyworkers.js.primitives import to_boolean, to_string
+from pyworkers.js.primitives import is_nullish, to_boolean, to_string
 from pyworkers.js.values import (
     JsObject,
     JsProxy,
@@ -23,7 +23,7 @@ from pyworkers.js.values import (
     range_error,
     type_error,
 )
-from pyworkers.js.webidl import MISSING, argument_error
+from pyworkers.js.webidl import MISSING, argument_error, constructor_error, is_object
 
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _BAD_BASE64: Final = (
@@ -54,9 +54,7 @@ class TextEncoder(JsProxy):
     def encodeInto(self, text: object = None, target: object = None) -> JsObject:
         """Write as many whole characters as fit; ``read`` counts UTF-16 units, ``written`` bytes."""
         if not isinstance(target, Uint8Array):
-            raise type_error(
-                "Failed to execute 'encodeInto' on 'TextEncoder': parameter 2 is not of type 'Uint8Array'."
-            )
+            raise argument_error("TextEncoder", "encodeInto", 2, "JsUint8Array")
         view = target.view
         read = written = 0
         for character in encode_utf8(to_string(text)).decode():
@@ -81,7 +79,7 @@ class TextDecoder(JsProxy):
     @classmethod
     def js_new(cls, *args: Any) -> JsProxy:
         """``new TextDecoder(label, {fatal, ignoreBOM})``."""
-        label, options = decoder_arguments(args)
+        label, options = decoder_arguments("TextDecoder", args)
         return cls(label, **options)
 
     @js_method
@@ -92,10 +90,7 @@ class TextDecoder(JsProxy):
             JsException: TypeError, when ``fatal`` and the bytes are wrong, or for what is no buffer.
         """
         if data is not None and not isinstance(data, JsBuffer):
-            raise type_error(
-                "Failed to execute 'decode' on 'TextDecoder': parameter 1 is not of type 'ArrayBuffer or "
-                "ArrayBufferView'."
-            )
+            raise argument_error("TextDecoder", "decode", 1, "Array")
         stream = to_boolean(get_property(options, "stream"))
         return self._decoder.decode(b"" if data is None else bytes(data.view), final=not stream)
 
@@ -129,14 +124,16 @@ class IncrementalDecoder:
         self._at_start = True
 
 
-def decoder_arguments(args: tuple[Any, ...]) -> tuple[str, dict[str, bool]]:
+def decoder_arguments(class_name: str, args: tuple[Any, ...]) -> tuple[str, dict[str, bool]]:
     """Read the arguments of a decoder's constructor: a label and its options.
 
     Raises:
-        JsException: RangeError, for an unknown label.
+        JsException: RangeError, for an unknown label; TypeError, for options that are no object.
     """
     label = to_string(args[0]) if args and args[0] is not None else "utf-8"
     options = args[1] if len(args) > 1 else None
+    if not is_nullish(options) and not is_object(options):
+        raise constructor_error(class_name, 2, "ConstructorOptions")
     if encoding_of(label) == "":
         raise range_error(f'"{label}" is not a valid encoding.')
     return label, {

@@ -6,7 +6,7 @@ Source: encoding.spec.whatwg.org, section 4.2 (names and labels)
 from __future__ import annotations
 
 import codecs
-from typing import Final
+from typing import Any, Final
 
 # The encoding's name: Python's codec for it, and its labels besides the name itself.
 _TABLE: Final = {
@@ -85,6 +85,7 @@ _TABLE: Final = {
         "cp949",
         "cseuckr csksc56011987 iso-ir-149 korean ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 windows-949",
     ),
+    "x-user-defined": ("pyworkers-x-user-defined", ""),
 }
 _NAMES: Final = {label: name for name, (_, labels) in _TABLE.items() for label in (name, *labels.split())}
 _MAPS_ALL_BYTES: Final = frozenset({"windows-1252", "windows-1254", "windows-1258", "windows-1250", "windows-1251"})
@@ -110,3 +111,27 @@ def _as_c1_control(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error("pyworkers.c1", _as_c1_control)
+
+
+# Bytes beyond ASCII are characters of the private use area.
+_USER_DEFINED: Final = "".join(chr(byte if byte < 0x80 else 0xF700 + byte) for byte in range(256))
+_USER_DEFINED_BYTES: Final = codecs.charmap_build(_USER_DEFINED)
+
+
+class _UserDefinedDecoder(codecs.IncrementalDecoder):
+    def decode(self, data: Any, _final: bool = False) -> str:
+        return codecs.charmap_decode(data, self.errors, _USER_DEFINED)[0]
+
+
+def _find_codec(name: str) -> codecs.CodecInfo | None:
+    if name.replace("_", "-") != "pyworkers-x-user-defined":
+        return None
+    return codecs.CodecInfo(
+        name=name,
+        encode=lambda text, errors="strict": codecs.charmap_encode(text, errors, _USER_DEFINED_BYTES),
+        decode=lambda data, errors="strict": codecs.charmap_decode(data, errors, _USER_DEFINED),
+        incrementaldecoder=_UserDefinedDecoder,
+    )
+
+
+codecs.register(_find_codec)

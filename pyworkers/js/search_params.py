@@ -12,8 +12,8 @@ from pyworkers.js.iterators import EntryIterator
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import JsNull, jsnull, to_string
 from pyworkers.js.urlencoded import parse_query, serialize_query
-from pyworkers.js.values import JsProxy, call
-from pyworkers.js.webidl import MISSING, argument_error, is_object, pairs_of, record_of, scalar_string, string_argument
+from pyworkers.js.values import JsProxy, call, type_error
+from pyworkers.js.webidl import MISSING, argument_error, is_object, pairs_of, record_of, scalar_string
 
 _NAME = "URLSearchParams"
 
@@ -47,6 +47,8 @@ class URLSearchParams(JsProxy):
         if not is_object(init):
             return cls.of_query("" if init is None else scalar_string(to_string(init)))
         pairs = pairs_of(init, "Invalid URL search params sequence.")
+        if pairs is None and isinstance(init, JsArray):
+            raise type_error("Incorrect type: the provided value is not of type 'Sequence'.")
         if pairs is None:
             unique = {scalar_string(name): scalar_string(value) for name, value in record_of(init)}
             return cls(list(unique.items()))
@@ -170,4 +172,6 @@ class URLSearchParams(JsProxy):
 
 
 def _string(value: object, method: str, position: int) -> str:
-    return scalar_string(string_argument(value, _NAME, method, position))
+    if value is MISSING:
+        raise argument_error(_NAME, method, position, "USVString")
+    return scalar_string(to_string(value))

@@ -77,7 +77,7 @@ class URL(JsProxy):
     def js_new(cls, url: Any = MISSING, base: Any = None, *_: Any) -> JsProxy:
         """``new URL(url, base)``."""
         if url is MISSING:
-            raise constructor_error("URL", 1, "string")
+            raise constructor_error("URL", 1, "USVString")
         return cls(to_string(url), None if base is None else to_string(base))
 
     protocol = _component("protocol", "The scheme with its colon.")
@@ -167,5 +167,5 @@ class URL(JsProxy):
 
 def _parse_arguments(method: str, url: Any, base: Any) -> ada_url.URL | None:
     if url is MISSING:
-        raise argument_error("URL", method, 1, "string")
+        raise argument_error("URL", method, 1, "USVString")
     return parse_url(to_string(url), None if base is None else to_string(base))

@@ -73,5 +73,5 @@ class TextDecoderStream(TransformStream):
     @classmethod
     def js_new(cls, *args: Any) -> JsProxy:
         """``new TextDecoderStream(label, {fatal, ignoreBOM})``."""
-        label, options = decoder_arguments(args)
+        label, options = decoder_arguments("TextDecoderStream", args)
         return cls(label, **options)

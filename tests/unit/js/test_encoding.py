@@ -93,3 +93,8 @@ def test_btoa_refuses_what_is_not_latin1():
     with pytest.raises(JsException) as caught:
         js.btoa("日")
     assert caught.value.message == "btoa() can only operate on characters in the Latin1 (ISO/IEC 8859-1) range."
+
+
+def test_user_defined_encoding_uses_the_private_use_area():
+    decoder = js.TextDecoder.new("x-user-defined")
+    assert decoder.decode(to_js(b"a\x80\xff")) == "a\uf780\uf7ff"

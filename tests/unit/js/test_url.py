@@ -46,7 +46,7 @@ def test_an_invalid_url_is_a_type_error(text):
 def test_a_missing_argument_has_the_platforms_text():
     with pytest.raises(JsException) as caught:
         new()
-    assert caught.value.message == "Failed to construct 'URL': constructor parameter 1 is not of type 'string'."
+    assert caught.value.message == "Failed to construct 'URL': constructor parameter 1 is not of type 'USVString'."
 
 
 def test_every_component_can_be_read():

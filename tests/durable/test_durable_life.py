@@ -507,6 +507,28 @@ async def test_an_automatic_response_wakes_nobody(runtime, inside, chat, clock, 
     assert await inside(answered) == clock.now_ms()
 
 
+async def test_a_message_that_takes_too_long_is_given_up(runtime, inside, chat, code):
+    socket, received = await connect(runtime)
+
+    async def forever(_target, _socket, _text):
+        await asyncio.Event().wait()
+
+    async def limit(ctx):
+        ctx.setHibernatableWebSocketEventTimeout(20)
+
+    answer = code["message"]
+    code["message"] = forever
+    await inside(limit)
+    socket.send("slow")
+    await turns()
+    code["message"] = answer
+    socket.send("quick")
+    async with asyncio.timeout(5):
+        while not received:
+            await asyncio.sleep(0.005)
+    assert received == ["echo:quick"]
+
+
 async def test_a_closed_socket_is_told_and_forgotten(runtime, inside, chat):
     socket, _ = await connect(runtime)
     socket.close(4000, "bye")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from pyworkers.clock import Clock
@@ -82,4 +84,10 @@ class HibernatableSockets:
             known.answered_ms = self._clock.now_ms()
             socket.answer(pair.response)
             return
-        await self._deliver("webSocketMessage", (socket, message))
+        limit_ms = self.event_timeout_ms
+        if limit_ms is None:
+            await self._deliver("webSocketMessage", (socket, message))
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_ms / 1000):
+                await self._deliver("webSocketMessage", (socket, message))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import time
 from collections.abc import Callable, Generator
 from itertools import count
@@ -95,10 +96,11 @@ class ManualClock:
         start_s: seconds since the Unix epoch, UTC.
     """
 
-    __slots__ = ("_now_s", "_order", "_timers", "_work")
+    __slots__ = ("_now_s", "_order", "_target_s", "_timers", "_work")
 
     def __init__(self, start_s: float = 1_700_000_000.0) -> None:
         self._now_s = start_s
+        self._target_s = start_s
         self._timers: list[_ManualTimer] = []
         self._order = count()
         self._work: set[asyncio.Future[Any]] = set()
@@ -123,21 +125,23 @@ class ManualClock:
         return timer
 
     def advance(self, seconds: float) -> Settling:
-        """Move the clock forward; what becomes due happens in the order of its times.
+        """Move the clock forward, from one timer's time to the next, so that each happens at its own time.
 
-        Await the result to wait until all of it is done, and what became due by it.
+        It stops at whatever is to be waited for, so that what this sets a timer for happens at its time too: await the
+        result to wait until the clock is there and everything that became due is done. Where nothing is to be waited
+        for, the clock is there at once.
 
         Raises:
             ValueError: ``seconds`` is negative; time does not run backwards.
         """
         if seconds < 0:
             raise ValueError(f"a clock moves forward only, not by {seconds} s")
-        self._now_s += seconds
+        self._target_s += seconds
         self._run_due()
         return Settling(self)
 
     async def settle(self) -> None:
-        """Wait until everything that is due is done."""
+        """Wait until the clock is where it was moved to, and everything that is due is done."""
         while True:
             for _ in range(3):  # what has just begun may be about to set a timer
                 await asyncio.sleep(0)
@@ -147,15 +151,40 @@ class ManualClock:
             await asyncio.wait(set(self._work))
 
     def _run_due(self) -> None:
-        now_ms = self.now_ms()
-        while self._timers and self._timers[0].when_ms <= now_ms:
-            timer = heapq.heappop(self._timers)
-            if timer.is_cancelled:
-                continue
-            started = timer.callback()
-            if isinstance(started, asyncio.Future):
-                self._work.add(started)
-                started.add_done_callback(self._work.discard)
+        """Run what is due; move on as long as there is nothing to wait for."""
+        while True:
+            timer = self._next_timer()
+            if timer is not None and timer.when_ms <= self.now_ms():
+                self._run(heapq.heappop(self._timers))
+            elif self._work:
+                return
+            elif timer is not None and timer.when_ms <= int(self._target_s * 1000):
+                self._move_to(timer.when_ms)
+            else:
+                self._now_s = self._target_s
+                return
+
+    def _next_timer(self) -> _ManualTimer | None:
+        while self._timers and self._timers[0].is_cancelled:
+            heapq.heappop(self._timers)
+        return self._timers[0] if self._timers else None
+
+    def _move_to(self, when_ms: int) -> None:
+        self._now_s = when_ms / 1000
+        while self.now_ms() < when_ms:  # what the division lost
+            self._now_s = math.nextafter(self._now_s, math.inf)
+
+    def _run(self, timer: _ManualTimer) -> None:
+        started = timer.callback()
+        if isinstance(started, asyncio.Future) and not started.done():
+            self._work.add(started)
+            started.add_done_callback(self._done)
+
+    def _done(self, work: asyncio.Future[Any]) -> None:
+        self._work.discard(work)
+        if not self._work and self._now_s < self._target_s:
+            # Nobody may await the move; what has just ended may be about to set a timer.
+            asyncio.get_running_loop().call_soon(self._run_due)
 
 
 class _ManualTimer:

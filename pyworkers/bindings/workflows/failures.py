@@ -1,0 +1,59 @@
+"""How errors of Workflows look where they arrive.
+
+An error crosses a boundary twice or more on its way: from a step's callback to the engine, from there to the run, and
+from the run back. A name that is not one of JavaScript's own ends up in front of the message.
+
+Source: recorded, recordings/own/workflows.json, workflows.errors.*; contracts/misc, misc.workflow.errors
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pyworkers.js.values import ERROR_NAMES, JsException
+
+NON_RETRYABLE: Final = "NonRetryableError"
+# A Python exception's text is its traceback; the SDK looks for it under this name.
+_KEPT: Final = (ERROR_NAMES - {"DOMException", NON_RETRYABLE}) | {"PythonError", "DataCloneError"}
+
+PAUSED: Final = "Aborting engine: User called pause"
+NOT_FOUND: Final = "instance.not_found"
+CANNOT_TERMINATE: Final = (
+    "WorkflowError: (instance.cannot_terminate) Cannot terminate instance since its on a finite state"
+)
+INVALID_ID: Final = "WorkflowError: Workflow instance has invalid id"
+EMPTY_BATCH: Final = "WorkflowError: batchCreate should have at least 1 instance"
+IN_THE_PAST: Final = "You can't sleep until a time in the past, time-traveler"
+NOT_HANDLED: Final = (
+    "The execution of the Workflow instance was terminated, as a step threw an NonRetryableError and it was not handled"
+)
+# The platform's own, of a sleep or a timeout that is no duration.
+NO_DURATION: Final = (
+    "NOT NULL constraint failed: priority_queue.target_timestamp: SQLITE_CONSTRAINT "
+    "(extended: SQLITE_CONSTRAINT_NOTNULL)"
+)
+
+
+def crossed(error: JsException) -> JsException:
+    """Return an error as the other side gets it."""
+    if error.name in _KEPT:
+        return JsException(error.name, error.message)
+    return JsException("Error", f"{error.name}: {error.message}" if error.message else error.name)
+
+
+def is_non_retryable(error: JsException) -> bool:
+    """Tell whether an error says that trying again is of no use."""
+    return error.name == NON_RETRYABLE or error.message.startswith(NON_RETRYABLE)
+
+
+def non_retryable_message(error: JsException) -> str:
+    """Return the message that the worker gave such an error."""
+    if error.name == NON_RETRYABLE:
+        return error.message
+    return error.message.removeprefix(NON_RETRYABLE).removeprefix(":").lstrip()
+
+
+def remote(error: JsException) -> JsException:
+    """Say of an error that it came from the other side of the binding; returns the error."""
+    error.remote = True  # type: ignore[attr-defined]  # JavaScript's own field
+    return error

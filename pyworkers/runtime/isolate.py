@@ -196,7 +196,10 @@ class Isolate:
         return Event(self, kind, depth=caller.depth + 1, root=caller, props=props)
 
     async def _run(
-        self, event: Event, coroutine: Coroutine[Any, Any, Any], drive: Callable[[Suspendable], Awaitable[Any]] | None = None
+        self,
+        event: Event,
+        coroutine: Coroutine[Any, Any, Any],
+        drive: Callable[[Suspendable], Awaitable[Any]] | None = None,
     ) -> Any:
         """Run an event's code; ``drive`` puts something between it and what it waits for."""
         context = self.context.copy()

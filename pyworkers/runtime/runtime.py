@@ -20,13 +20,14 @@ from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.values import JsObject
 from pyworkers.pyodide.suspension import NO_METER, Suspendable
-from pyworkers.runtime.durable import DurableObjects
 from pyworkers.runtime.assets import build_site
+from pyworkers.runtime.durable import DurableObjects
 from pyworkers.runtime.environment import Env, build_env, js_value
 from pyworkers.runtime.events import EVENT
 from pyworkers.runtime.isolate import Isolate
 from pyworkers.runtime.metrics import Metrics
 from pyworkers.runtime.modules import CloudflareWorkers, sdk_workflows_module
+from pyworkers.runtime.queues import Queues
 from pyworkers.runtime.services import Fetcher
 from pyworkers.runtime.stores import Stores
 from pyworkers.runtime.time_zone import UtcLocalTime
@@ -71,6 +72,7 @@ class Runtime:
         self._previous_factory: Any = None
         self._local_time = UtcLocalTime()
         self.durable_objects = DurableObjects(stores, self._target, clock=self.clock, metrics=self.metrics)
+        self.queues = Queues(stores, self._target, clock=self.clock)
 
     async def __aenter__(self) -> Runtime:
         self._local_time.enter()
@@ -83,6 +85,7 @@ class Runtime:
             except WorkerLoadError as error:
                 self.load_errors[name] = error
         self.durable_objects.start()
+        await self.queues.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -90,6 +93,7 @@ class Runtime:
 
     async def close(self, *, drain_s: float = 5.0) -> None:
         """Finish what ``waitUntil`` keeps alive, at most ``drain_s`` seconds, and close the stores."""
+        await self.queues.close(drain_s=drain_s)
         isolates = [*self.isolates.values(), *self._retired]
         await asyncio.gather(*(isolate.drain(drain_s) for isolate in isolates))
         await self.durable_objects.close()
@@ -177,6 +181,9 @@ class Runtime:
         self.durable_objects.configure(config)
         for binding in config.durable_objects:
             env.replace(binding.name, self._durable_object(config, binding))
+        self.queues.configure(config)
+        for producer in config.queues.producers:
+            env.replace(producer.binding, self.queues.binding(producer, realm.compat))
         realm.modules["cloudflare:workers"] = CloudflareWorkers(env)
         realm.modules["python_modules/workers/workflows.js"] = sdk_workflows_module()
         isolate = Isolate(config, realm, env, self.metrics, site=site)

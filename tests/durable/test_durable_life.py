@@ -376,6 +376,30 @@ async def test_an_alarm_that_fails_is_tried_six_times_more_with_growing_delays(r
     assert await inside(lambda ctx: outcome(ctx.storage.getAlarm)) == "null"
 
 
+async def test_an_alarm_of_an_object_that_cannot_be_made_is_given_up_in_the_end(runtime, inside, clock, code, born):
+    await inside(lambda ctx: ctx.storage.setAlarm(clock.now_ms() + 1_000))
+    await clock.advance(11)
+
+    def fail(_target):
+        raise ValueError("born dead")
+
+    fired = []
+
+    async def alarm(_target, _info):
+        fired.append(1)
+
+    code["alarm"] = alarm
+    await inside(lambda ctx: ctx.storage.setAlarm(clock.now_ms() + 20_000))
+    await clock.advance(11)
+    code["born"] = fail
+    before = len(born)
+    for _ in range(40):
+        await clock.advance(10)
+    assert (len(born) - before, fired) == (7, [])
+    del code["born"]
+    assert await inside(lambda ctx: outcome(ctx.storage.getAlarm)) == "null"
+
+
 async def test_a_handler_sees_no_alarm_and_may_set_the_next(runtime, inside, clock, fired, code):
     seen = []
 
@@ -522,10 +546,11 @@ async def test_a_message_that_takes_too_long_is_given_up(runtime, inside, chat, 
     socket.send("slow")
     await turns()
     code["message"] = answer
+    answered = asyncio.Event()
+    socket.addEventListener("message", lambda _event: answered.set())
     socket.send("quick")
     async with asyncio.timeout(5):
-        while not received:
-            await asyncio.sleep(0.005)
+        await answered.wait()
     assert received == ["echo:quick"]
 
 

@@ -108,32 +108,37 @@ class ObjectClass:
     async def fire_alarm(self, object_id: DurableObjectId, attempts: int) -> None:
         """Run an object's alarm handler where its alarm is due; what fails is tried again later."""
         instance = self.instance(object_id)
-        time_ms = instance.store.alarm_ms()
-        if time_ms is None:
-            self.engine.expect(object_id.digits, object_id.name, None)
-            return
-        if time_ms > self._clock.now_ms():
-            self.engine.expect(object_id.digits, object_id.name, time_ms)
-            return
-        instance.store.begin_alarm()
-        info = AlarmInvocationInfo(time_ms, attempts)
+        begun: list[int] = []
         event = self._event(instance, "alarm", None)
         try:
-            await instance.run(event, lambda target: run_event(instance.isolate, target, "alarm", (info,)))
+            await instance.run(event, lambda target: self._run_alarm(instance, target, attempts, begun))
         except Exception as error:
             _log.error("%s: uncaught in alarm of %s\n%s", self.worker, self.name, format_traceback(error).rstrip())
-            self._retry_alarm(instance, object_id, time_ms, attempts)
-        else:
-            instance.store.end_alarm(is_done=True)
-            instance.commit()
+            self._retry_alarm(instance, object_id, begun, attempts)
 
-    def _retry_alarm(self, instance: ObjectInstance, object_id: DurableObjectId, time_ms: int, attempts: int) -> None:
+    async def _run_alarm(self, instance: ObjectInstance, target: Any, attempts: int, begun: list[int]) -> None:
+        """Run the handler; the alarm's end is durable together with what the handler wrote."""
+        store, object_id = instance.store, instance.object_id
+        time_ms = store.begin_alarm()
+        if time_ms is None or time_ms > self._clock.now_ms():  # another one was set, or none is left
+            store.end_alarm(is_done=False)
+            self.engine.expect(object_id.digits, object_id.name, time_ms)
+            return
+        begun.append(time_ms)
+        await run_event(instance.isolate, target, "alarm", (AlarmInvocationInfo(time_ms, attempts),))
+        store.end_alarm(is_done=True)
+
+    def _retry_alarm(
+        self, instance: ObjectInstance, object_id: DurableObjectId, begun: list[int], attempts: int
+    ) -> None:
+        """Try an alarm again later, or give it up; not where the handler has set or removed it."""
         if instance.error is not None:  # its store is gone: what is in the file counts
             instance = self.instance(object_id)
-            if instance.store.alarm_ms() == time_ms:
-                instance.store.begin_alarm()
+        store = instance.store
+        if not begun or store.alarm_ms() == begun[0]:  # it never began, or the reset showed it again
+            store.begin_alarm()
         gives_up = attempts >= ALARM_RETRIES
-        was_same = instance.store.end_alarm(is_done=gives_up)
+        was_same = store.end_alarm(is_done=gives_up)
         instance.commit()
         if was_same and not gives_up:
             retry_ms = self._clock.now_ms() + (FIRST_RETRY_MS << attempts)

@@ -44,6 +44,11 @@ ENGINES: Final[dict[str, dict[str, str]]] = {
     "analytics_engine": {"sqlite": "pyworkers.engines.analytics.sqlite_engine:SqliteAnalyticsEngine"},
     "cache": {"sqlite": "pyworkers.engines.cache.sqlite_engine:SqliteCacheEngine"},
     "durable_objects": {"sqlite": "pyworkers.engines.durable.sqlite_engine:SqliteDurableEngine"},
+    "workflows": {"sqlite": "pyworkers.engines.workflows.sqlite_engine:SqliteWorkflowEngine"},
+    "queues": {
+        "sqlite": "pyworkers.engines.queues.sqlite_engine:SqliteQueueEngine",
+        "redis": "pyworkers.engines.queues.redis_engine:RedisQueueEngine",
+    },
 }
 # Binding kind → the keys of its table that name what it binds to, the first that is there counts; else the binding.
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
@@ -51,6 +56,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "d1": ("database_name", "database_id"),
     "r2": ("bucket_name",),
     "analytics_engine": ("dataset",),
+    "queues": ("queue",),
 }
 
 

@@ -69,6 +69,8 @@ def _rows(config: WorkerConfig, project: Project, stores: Stores) -> Iterator[Ro
         yield Row(bucket.binding, "R2", stores.describe("r2", bucket))
     for dataset in config.analytics_engine_datasets:
         yield Row(dataset.binding, "Analytics", stores.describe("analytics_engine", dataset))
+    for producer in config.queues.producers:
+        yield Row(producer.binding, "queue", stores.describe("queues", producer))
     if config.ai is not None:
         yield Row(config.ai.binding, "AI", stores.describe("ai", config.ai))
     yield from _durable_objects(config, project, stores)

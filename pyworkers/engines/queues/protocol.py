@@ -118,8 +118,8 @@ class QueueEngine(Protocol):
         """Let leases last from now on for ``lease_ms``."""
         ...
 
-    async def release(self, *, owner: str | None = None) -> int:
-        """Make ready at once what an owner holds, or every owner; returns how many messages that are."""
+    async def release(self, owner_prefix: str = "") -> int:
+        """Make ready at once what owners hold whose names start so; returns how many messages that are."""
         ...
 
     async def look(self, limit: int, *, owner: str) -> QueueState:

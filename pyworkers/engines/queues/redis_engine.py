@@ -131,11 +131,14 @@ return {{done, retried}}
 _EXTEND: Final = f"""{_COMMON}
 for at = 4, #ARGV do redis.call('ZADD', leases, 'XX', ARGV[3], ARGV[at]) end
 """
-# ARGV from 3: owner or ''.
+# ARGV from 3: how the owners' names start.
 _RELEASE: Final = f"""{_COMMON}
 local count = 0
 for _, entry in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
-  if ARGV[3] == '' or redis.call('HGET', owners, entry) == ARGV[3] then again(entry, now) count = count + 1 end
+  if string.sub(redis.call('HGET', owners, entry), 1, #ARGV[3]) == ARGV[3] then
+    again(entry, now)
+    count = count + 1
+  end
 end
 return count
 """
@@ -240,9 +243,9 @@ class RedisQueueEngine:
         """Let leases last from now on for ``lease_ms``."""
         await self._run("extend", self._clock.now_ms() + lease_ms, *leases)
 
-    async def release(self, *, owner: str | None = None) -> int:
-        """Make ready at once what an owner holds, or every owner."""
-        count: int = await self._run("release", owner or "")
+    async def release(self, owner_prefix: str = "") -> int:
+        """Make ready at once what owners hold whose names start so."""
+        count: int = await self._run("release", owner_prefix)
         return count
 
     async def look(self, limit: int, *, owner: str) -> QueueState:

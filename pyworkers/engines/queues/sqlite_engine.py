@@ -17,7 +17,7 @@ from pyworkers.clock import Clock, SystemClock
 from pyworkers.engines.queues.database import LoopDatabase
 from pyworkers.engines.queues.protocol import Backlog, Lease, NewMessage, QueueState, TakenMessage
 
-# Texts below are put together of constants. `turn` is never used twice: with `attempts` it stands for one delivery of one message.
+# `turn` is never used twice: with `attempts` it stands for one delivery of one message.
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS messages (
     turn INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -56,7 +56,7 @@ _AGAIN: Final = (
 _EXTEND: Final = "UPDATE messages SET visible_at_ms = ?3 WHERE turn = ?1 AND attempts = ?2 AND owner IS NOT NULL"
 _RELEASE: Final = (
     "UPDATE messages SET visible_at_ms = :now, owner = NULL WHERE owner IS NOT NULL"
-    " AND (:owner IS NULL OR owner = :owner)"
+    " AND substr(owner, 1, length(:prefix)) = :prefix"
 )
 _BACKLOG: Final = (
     "SELECT count(*), ifnull(sum(length(body)), 0),"
@@ -104,7 +104,7 @@ class SqliteQueueEngine:
         order, rows = await self._database.transact(work)
         places = {turn: place for place, (turn,) in enumerate(order)}
         rows.sort(key=lambda row: places[row[0]])
-        return [TakenMessage(*row[1:], f"{row[0]}.{row[5]}") for row in rows]
+        return [TakenMessage._make((*row[1:], f"{row[0]}.{row[5]}")) for row in rows]
 
     async def settle(
         self, acknowledged: Sequence[Lease] = (), retried: Sequence[tuple[Lease, int]] = ()
@@ -130,9 +130,9 @@ class SqliteQueueEngine:
         keys = [(*key, until_ms) for lease in leases if (key := _key(lease)) is not None]
         await self._database.transact(lambda database: database.executemany(_EXTEND, keys))
 
-    async def release(self, *, owner: str | None = None) -> int:
-        """Make ready at once what an owner holds, or every owner."""
-        values = {"now": self._clock.now_ms(), "owner": owner}
+    async def release(self, owner_prefix: str = "") -> int:
+        """Make ready at once what owners hold whose names start so."""
+        values = {"now": self._clock.now_ms(), "prefix": owner_prefix}
 
         def work(database: apsw.Connection) -> int:
             database.execute(_RELEASE, values)

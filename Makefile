@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: dev test nightly check fix bench nightly gaps record export clean
+.PHONY: dev test check fix bench nightly gaps record export clean
 
 dev: $(STAMP)  ## run the Inference UI application with a real chat model
 	@$(BIN)/pyworkers models pull smollm2
@@ -12,9 +12,6 @@ dev: $(STAMP)  ## run the Inference UI application with a real chat model
 
 test: $(STAMP)  ## run the whole test suite
 	@$(BIN)/python -m pytest
-
-nightly: $(STAMP)  ## the random programs, 10,000 of each kind
-	@PYWORKERS_PROGRAMS=10000 $(BIN)/python -m pytest tests/stateful
 
 check: $(STAMP)  ## lint, types, layers
 	@$(BIN)/ruff check .
@@ -29,8 +26,9 @@ fix: $(STAMP)  ## format and mend what ruff can mend
 bench: $(STAMP)  ## measure, as ratios against the floor in one run
 	@$(BIN)/python -m benchmarks
 
-nightly: $(STAMP)  ## the long run: 200 times SIGKILL a binding, about ten minutes
+nightly: $(STAMP)  ## the long run: 200 times SIGKILL a binding, about ten minutes; 10,000 random programs, about an hour
 	@PYWORKERS_KILLS=$${PYWORKERS_KILLS:-200} $(BIN)/python -m pytest tests/faults --durations=5 -s
+	@PYWORKERS_PROGRAMS=$${PYWORKERS_PROGRAMS:-10000} $(BIN)/python -m pytest tests/stateful
 
 gaps: $(STAMP)  ## write the part of docs/gaps.md that the recordings' gaps make
 	@$(BIN)/python tests/contract/gaps.py

@@ -22,7 +22,10 @@ _CLASSES: Final = {
     "blob": "Blob File",
     "buffers": "ArrayBuffer Uint8Array Int8Array Uint8ClampedArray Uint16Array Int16Array Uint32Array "
     "Int32Array Float32Array Float64Array BigInt64Array BigUint64Array",
-    "builtins": "Number String Boolean BigInt Symbol",
+    "builtins": "Number String Boolean BigInt Symbol Navigator",
+    "crypto.crypto": "Crypto",
+    "crypto.keys": "CryptoKey",
+    "crypto.subtle": "SubtleCrypto",
     "data_view": "DataView",
     "dates": "Date",
     "encoding": "TextEncoder TextDecoder",

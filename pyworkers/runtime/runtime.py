@@ -31,6 +31,7 @@ from pyworkers.runtime.queues import Queues
 from pyworkers.runtime.services import Fetcher
 from pyworkers.runtime.stores import Stores
 from pyworkers.runtime.time_zone import UtcLocalTime
+from pyworkers.runtime.workflows import Workflows
 
 _log = logging.getLogger("pyworkers.runtime")
 
@@ -72,6 +73,7 @@ class Runtime:
         self._previous_factory: Any = None
         self._local_time = UtcLocalTime()
         self.durable_objects = DurableObjects(stores, self._target, clock=self.clock, metrics=self.metrics)
+        self.workflows = Workflows(stores, self._target, aliases=project.aliases, clock=self.clock)
         self.queues = Queues(stores, self._target, clock=self.clock)
 
     async def __aenter__(self) -> Runtime:
@@ -85,6 +87,7 @@ class Runtime:
             except WorkerLoadError as error:
                 self.load_errors[name] = error
         self.durable_objects.start()
+        self.workflows.start()
         await self.queues.start()
         return self
 
@@ -94,6 +97,7 @@ class Runtime:
     async def close(self, *, drain_s: float = 5.0) -> None:
         """Finish what ``waitUntil`` keeps alive, at most ``drain_s`` seconds, and close the stores."""
         await self.queues.close(drain_s=drain_s)
+        await self.workflows.close()
         isolates = [*self.isolates.values(), *self._retired]
         await asyncio.gather(*(isolate.drain(drain_s) for isolate in isolates))
         await self.durable_objects.close()
@@ -144,6 +148,7 @@ class Runtime:
         self.isolates[name] = isolate
         if previous is not None:
             self._retire(previous)
+            self.workflows.reload(previous)
         return isolate
 
     def reconfigure(self, config: WorkerConfig) -> Isolate:
@@ -181,6 +186,8 @@ class Runtime:
         self.durable_objects.configure(config)
         for binding in config.durable_objects:
             env.replace(binding.name, self._durable_object(config, binding))
+        for workflow in config.workflows:
+            env.replace(workflow.binding, self.workflows.binding(config, workflow))
         self.queues.configure(config)
         for producer in config.queues.producers:
             env.replace(producer.binding, self.queues.binding(producer, realm.compat))

@@ -1,0 +1,84 @@
+"""The workflows of a project, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pyworkers.bindings.workflows import WorkflowImpl
+from pyworkers.clock import Clock
+from pyworkers.config.model import WorkerConfig, WorkflowBinding
+from pyworkers.runtime.isolate import Isolate
+from pyworkers.runtime.stores import Stores
+from pyworkers.runtime.workflows.workflow import Workflow
+
+
+class Workflows:
+    """The workflows of a project. Two bindings that name the same one share it.
+
+    Args:
+        stores: where their data lives.
+        find_isolate: finds a worker as it is now, by name.
+        aliases: deployed names of workers to those they have here.
+        clock: what sleeps, retries and timeouts go by.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        find_isolate: Callable[[str], Isolate | None],
+        *,
+        aliases: Mapping[str, str],
+        clock: Clock,
+    ) -> None:
+        self._stores = stores
+        self._find_isolate = find_isolate
+        self._aliases = aliases
+        self._clock = clock
+        self._workflows: dict[str, Workflow] = {}
+
+    def __iter__(self) -> Iterator[Workflow]:
+        return iter(self._workflows.values())
+
+    def get(self, name: str) -> Workflow | None:
+        """Return a workflow by its name."""
+        return self._workflows.get(name)
+
+    def binding(self, config: WorkerConfig, binding: WorkflowBinding) -> WorkflowImpl:
+        """Return the object of a binding."""
+        script = config.name if binding.script_name is None else binding.script_name
+        worker = self._aliases.get(script, script)
+        workflow = self._workflows.get(binding.name)
+        if workflow is None:
+            workflow = self._workflows[binding.name] = Workflow(
+                binding.name,
+                worker=worker,
+                class_name=binding.class_name,
+                engine=self._stores.engine("workflows", binding.name),
+                find_isolate=self._find_isolate,
+                clock=self._clock,
+            )
+        elif binding.script_name is None:  # the definition, which a reload may have changed
+            workflow.worker, workflow.class_name = worker, binding.class_name
+        limit: Any = binding.limits.get("steps")
+        if isinstance(limit, int) and binding.script_name is None:
+            workflow.step_limit = limit
+        return WorkflowImpl(workflow)
+
+    def start(self) -> None:
+        """Run on what the end of the last process has interrupted; call it once the workers are loaded."""
+        for workflow in self:
+            path = self._stores.path_of("workflows", workflow.name)
+            if path is not None and path.exists():
+                workflow.resume_all()
+
+    def reload(self, isolate: Isolate) -> None:
+        """Let the instances that wait in replaced code go on in the new one."""
+        for workflow in self:
+            if workflow.worker == isolate.name:
+                workflow.reload(isolate)
+
+    async def close(self) -> None:
+        """Stop everything; what is unfinished runs on at the next start."""
+        for workflow in self:
+            await workflow.close()

@@ -1,7 +1,10 @@
 """The application as its tests run it: its own files, its own configuration, and a model that fits a test."""
 
+import json
 import shutil
 import sys
+import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,72 @@ engine = "xllamacpp"
 default_model = "tiny.gguf"
 """
 
+JWT_SECRET = "a secret for tests, of 32 characters or more"
+EVERY_SCOPE = ("read", "write", "events", "stream", "assets", "admin")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A tenant with one user and one API key."""
+
+    tenant_id: str
+    user_id: str
+    key: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request of this tenant carries."""
+        return {"authorization": f"Bearer {self.key}"}
+
+
+class Caller:
+    """The worker as somebody with an account calls it."""
+
+    def __init__(self, worker, account: Account) -> None:
+        self.worker = worker
+        self.account = account
+
+    async def fetch(self, resource, **options):
+        """Send a request with the account's key, unless it brings credentials of its own."""
+        headers = {**self.account.headers, **options.pop("headers", {})}
+        return await self.worker.fetch(resource, headers=headers, **options)
+
+    def __getattr__(self, name: str):
+        return getattr(self.worker, name)
+
+
+async def make_account(env, name="acme", *, tier="enterprise", scopes=EVERY_SCOPE) -> Account:
+    """Store a tenant, its user `<name>@example.com` and a key, as the seed does."""
+    from inference_ui_api import migrations
+    from inference_ui_api.secrets_text import hash_secret, new_api_key
+
+    await migrations._apply_missing(env.DB)
+    account = Account(f"tenant-{name}", f"user-{name}", new_api_key(is_test=True))
+    granted, now = json.dumps(scopes), 1_700_000_000_000
+    tenant = "INSERT INTO tenants (id, name, tier, created_at_ms, updated_at_ms) VALUES (?1, ?2, ?3, ?4, ?4)"
+    user = (
+        "INSERT INTO users (id, tenant_id, email, scopes, created_at_ms, updated_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?5)"
+    )
+    key = """INSERT INTO api_keys (id, tenant_id, user_id, key_hash, key_prefix, name, scopes, created_at_ms)
+        VALUES (?1, ?2, ?3, ?4, ?5, 'first', ?6, ?7)"""
+    prepare, hashed = env.DB.prepare, hash_secret(account.key)
+    await env.DB.batch(
+        [
+            prepare(tenant).bind(account.tenant_id, name, tier, now),
+            prepare(user).bind(account.user_id, account.tenant_id, f"{name}@example.com", granted, now),
+            prepare(key).bind(
+                str(uuid.uuid4()), account.tenant_id, account.user_id, hashed, account.key[:16], granted, now
+            ),
+        ]
+    )
+    return account
+
+
+@pytest.fixture
+def account(env, event_loop_runner) -> Account:
+    """An account without limits."""
+    return event_loop_runner.run(make_account(env))
+
 
 @pytest.fixture
 def worker_config(tmp_path: Path) -> list[Path]:
@@ -29,6 +98,7 @@ def worker_config(tmp_path: Path) -> list[Path]:
     project.mkdir()
     (project / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
     shutil.copy(ROOT / "wrangler.toml", project)
+    (project / ".dev.vars").write_text(f'JWT_SECRET="{JWT_SECRET}"\n', encoding="utf-8")
     (project / "workers").symlink_to(WORKERS)
     write_tiny_model(project / "tiny.gguf")
     return [project / "wrangler.toml"]

@@ -6,7 +6,11 @@ import pytest
 
 CORS = {
     "access-control-allow-origin": "*",
-    "access-control-expose-headers": "Content-Type, Retry-After",
+    "access-control-expose-headers": (
+        "Content-Type, Content-Length, Content-Range, ETag, Retry-After, RateLimit, RateLimit-Policy, "
+        "WWW-Authenticate, X-Request-Id, X-Inference-Cache, X-Inference-Model, X-Vercel-AI-UI-Message-Stream, "
+        "X-Vercel-AI-Data-Stream"
+    ),
 }
 
 
@@ -61,7 +65,7 @@ async def test_preflight_allows_what_is_asked_for(worker, path):
     asked = {"access-control-request-headers": "authorization,x-company-id", "origin": "https://app.example"}
     response = await worker.fetch(path, method="OPTIONS", headers=asked)
     assert (response.status, await response.text(), cors(response)) == (200, "", CORS)
-    assert response.headers["access-control-allow-methods"] == "GET, POST, OPTIONS"
+    assert response.headers["access-control-allow-methods"] == "GET, HEAD, POST, PUT, DELETE, OPTIONS"
     assert response.headers["access-control-allow-headers"] == "authorization,x-company-id"
 
 
@@ -135,6 +139,9 @@ async def test_events_are_stored(worker, env, clock):
             "session_id": "s",
             "timestamp_ms": 1_759_999_999_999,
             "created_at_ms": clock.now_ms(),
+            "intent": None,
+            "sentiment": None,
+            "enriched_at_ms": None,
         }
     ]
 
@@ -200,4 +207,8 @@ async def test_two_first_requests_at_once_both_find_the_tables(worker, env):
 async def test_migrations_are_noted_as_wrangler_notes_them(worker, env):
     await post(worker, {"event": "a"})
     found = await env.DB.prepare("SELECT id, name FROM d1_migrations").all()
-    assert [dict(row) for row in found.results] == [{"id": 1, "name": "0001_events_and_flows.sql"}]
+    assert [dict(row) for row in found.results] == [
+        {"id": 1, "name": "0001_events_and_flows.sql"},
+        {"id": 2, "name": "0002_accounts.sql"},
+        {"id": 3, "name": "0003_sessions_and_enrichment.sql"},
+    ]

@@ -4,10 +4,16 @@ import json
 from urllib.parse import urlencode
 
 import pytest
+from conftest import Caller
 
 JSON_TYPE = "application/json"
 GRAPHQL_TYPE = "application/graphql-response+json"
 T0 = 1_760_000_000_000  # 2025-10-09T08:53:20Z
+
+
+@pytest.fixture
+def worker(worker, account):
+    return Caller(worker, account)
 
 
 async def ask(worker, query, variables=None, *, accept=GRAPHQL_TYPE, **fields):
@@ -160,7 +166,7 @@ async def test_flows_as_the_published_clients_use_them(worker, clock):
     when = created["createdAt"]
     assert created == {
         "id": created["id"],
-        "userId": "anonymous",
+        "userId": "user-acme",
         "name": "Sign-up",
         "steps": steps,
         "createdAt": when,

@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from conftest import Caller
 from inference_ui_streaming.generation import Generation
 from inference_ui_streaming.generation_requests import read_request
 from inference_ui_streaming.web import HttpError
@@ -45,7 +46,7 @@ async def usage(worker, env):
     return [dict(row) for row in found.results]
 
 
-@pytest.mark.parametrize("path", ["/stream/chat", "/api/stream/chat", "/stream/chat?api_key=x"])
+@pytest.mark.parametrize("path", ["/stream/chat", "/api/stream/chat", "/v1/stream/chat", "/stream/chat?x=1"])
 async def test_a_chat_streams_its_tokens(worker, env, path):
     response = await post(worker, path, {**CHAT, "chatId": "c1"})
     assert response.status == 200
@@ -188,7 +189,8 @@ async def test_a_slow_client_slows_the_model(worker, env):
     assert row["completion_tokens"] < 50
 
 
-async def test_usage_can_be_asked_for(worker, env):
+async def test_usage_can_be_asked_for(worker, env, account):
+    worker = Caller(worker, account)
     for _ in range(2):
         await (await post(worker, "/stream/chat", CHAT)).text()
     (row, _) = await usage(worker, env)

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .migrations import ensure_schema
+from .tenancy import Statement, TenantData
 
 MAX_LIMIT = 1000
 MAX_GROUPS = 1000
 _PERIOD = re.compile(r"([1-9]\d{0,3})([hdw])")
 _PERIOD_MS = {"h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 
-_COLUMNS = "id, event, component, properties, metadata, user_id, session_id, timestamp_ms"
+_COLUMNS = "id, event, component, properties, metadata, user_id, session_id, timestamp_ms, intent, sentiment"
 # The names of the published clients' documentation.
 METRICS = {
     "events": "count(*)",
@@ -52,10 +52,10 @@ class EventQuery:
     from_ms: int | None = None
     to_ms: int | None = None
 
-    def where(self, tenant_id: str) -> tuple[str, list[Any]]:
-        """Return the condition, with `?`, and its values."""
-        conditions = ["tenant_id = ?"]
-        values: list[Any] = [tenant_id]
+    def where(self) -> tuple[str, list[Any]]:
+        """Return the condition, with the tenant as `?1`, and the values of its other parameters."""
+        conditions = ["tenant_id = ?1"]
+        values: list[Any] = []
         for column, operator, value in (
             ("id", "=", self.id),
             ("event", "=", self.event),
@@ -71,31 +71,28 @@ class EventQuery:
         return " AND ".join(conditions), values
 
 
-async def list_events(db: Any, tenant_id: str, query: EventQuery, *, limit: int, offset: int = 0) -> list[Any]:
+async def list_events(data: TenantData, query: EventQuery, *, limit: int, offset: int = 0) -> list[Any]:
     """Return events as GraphQL's type `Event` has them, the newest first.
 
     Raises:
         BadArgument: ``limit`` or ``offset`` is out of range.
     """
     check_page(limit, offset)
-    await ensure_schema(db)
-    where, values = query.where(tenant_id)
+    where, values = query.where()
     sql = f"SELECT {_COLUMNS} FROM events WHERE {where} ORDER BY timestamp_ms DESC, id LIMIT ? OFFSET ?"  # noqa: S608
-    found = await db.prepare(sql).bind(*values, limit, offset).all()
-    return [_event(row) for row in found["results"]]
+    return [_event(row) for row in await data.rows(sql, *values, limit, offset)]
 
 
-async def count_events(db: Any, tenant_id: str, query: EventQuery) -> int:
+async def count_events(data: TenantData, query: EventQuery) -> int:
     """Return how many events there are."""
-    await ensure_schema(db)
-    where, values = query.where(tenant_id)
+    where, values = query.where()
     sql = f"SELECT count(*) AS events FROM events WHERE {where}"  # noqa: S608  # the conditions are constants
-    row = await db.prepare(sql).bind(*values).first()
-    return int(row["events"])
+    row = await data.row(sql, *values)
+    return int(row["events"]) if row else 0
 
 
 async def measure_events(
-    db: Any, tenant_id: str, query: EventQuery, *, metrics: Sequence[str] | None, group_by: str | None
+    data: TenantData, query: EventQuery, *, metrics: Sequence[str] | None, group_by: str | None
 ) -> dict[str, Any]:
     """Return `metrics`, name to number, and `breakdown`, a list of `{"key", "value"}` or None.
 
@@ -108,22 +105,21 @@ async def measure_events(
         raise BadArgument(f'Unknown metric "{unknown[0]}"; known are {", ".join(METRICS)}')
     if group_by is not None and group_by not in GROUPS:
         raise BadArgument(f'Cannot group by "{group_by}"; known are {", ".join(GROUPS)}')
-    await ensure_schema(db)
-    where, values = query.where(tenant_id)
+    where, values = query.where()
     wanted = ", ".join(f"{METRICS[name]} AS {name}" for name in names) or "1"
-    statements = [db.prepare(f"SELECT {wanted} FROM events WHERE {where}").bind(*values)]  # noqa: S608
+    statements: list[Statement] = [(f"SELECT {wanted} FROM events WHERE {where}", values)]  # noqa: S608
     if group_by is not None:
         order = "key" if group_by in PERIODS else "value DESC, key"
         sql = (
             f"SELECT {GROUPS[group_by]} AS key, count(*) AS value FROM events WHERE {where} "  # noqa: S608
             f"GROUP BY 1 ORDER BY {order} LIMIT {MAX_GROUPS}"
         )
-        statements.append(db.prepare(sql).bind(*values))
-    total, *groups = await db.batch(statements)
-    row = total["results"][0]
+        statements.append((sql, values))
+    total, *groups = await data.transaction(statements)
+    row = total[0][0]
     return {
         "metrics": {name: row[name] or 0 for name in names},
-        "breakdown": [dict(group) for group in groups[0]["results"]] if groups else None,
+        "breakdown": groups[0][0] if groups else None,
     }
 
 
@@ -166,4 +162,6 @@ def _event(row: Mapping[str, Any]) -> dict[str, Any]:
         "userId": row["user_id"],
         "sessionId": row["session_id"],
         "timestamp": row["timestamp_ms"],
+        "intent": row["intent"],
+        "sentiment": row["sentiment"],
     }

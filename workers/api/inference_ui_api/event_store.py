@@ -1,55 +1,106 @@
-"""Events in D1 and in Analytics Engine. Every statement is of one tenant."""
+"""Events in D1 and in Analytics Engine."""
 
 from __future__ import annotations
 
 import json
+import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 from .events import Event
-from .migrations import ensure_schema
+from .quotas import month, month_statement, quota_exceeded
+from .tenancy import Statement, TenantData
 
 # D1 takes 2 MB a bound value and 100 variables a statement: many events travel as one JSON array.
-MAX_VALUE_BYTES = 1_000_000
-MAX_POINTS = 25  # Analytics Engine takes few data points a request; the rest is in D1
+MAX_VALUE_BYTES: Final = 1_000_000
+MAX_POINTS: Final = 25  # Analytics Engine takes few data points a request; the rest is in D1
 
-_INSERT = """INSERT INTO events (tenant_id, id, event, component, properties, metadata, user_id, session_id,
+# Counts the events that are new, where they fit into the month. The row then bears this request's grant, which is the
+# condition of the statements after it; they are of one transaction.
+_RESERVE: Final = """UPDATE usage SET events_count = events_count + new.n, grant_id = ?3, updated_at_ms = ?4
+FROM (SELECT count(*) AS n FROM json_each(?5) AS sent
+  WHERE NOT EXISTS (SELECT 1 FROM events WHERE tenant_id = ?1 AND id = sent.value)) AS new
+WHERE tenant_id = ?1 AND month = ?2 AND (?6 < 0 OR events_count + new.n <= ?6)"""
+_READ: Final = "SELECT events_count AS current, grant_id FROM usage WHERE tenant_id = ?1 AND month = ?2"
+_GRANTED: Final = "EXISTS (SELECT 1 FROM usage WHERE tenant_id = ?1 AND month = ?2 AND grant_id = ?3)"
+
+_INSERT: Final = f"""INSERT INTO events (tenant_id, id, event, component, properties, metadata, user_id, session_id,
   timestamp_ms, created_at_ms)
 SELECT ?1, value ->> 'id', value ->> 'event', value ->> 'component', value -> 'properties', value -> 'metadata',
-  value ->> 'userId', value ->> 'sessionId', value ->> 'timestamp', ?2
-FROM json_each(?3)
-WHERE true ON CONFLICT (tenant_id, id) DO NOTHING"""
+  value ->> 'userId', value ->> 'sessionId', value ->> 'timestamp', ?4
+FROM json_each(?5)
+WHERE {_GRANTED} ON CONFLICT (tenant_id, id) DO NOTHING"""  # noqa: S608  # of constants
+
+# A session lasts from its first event to its last; its step is that of the latest event that names one.
+_SESSIONS: Final = f"""INSERT INTO sessions (tenant_id, id, user_id, flow_id, started_at_ms, ended_at_ms, completed,
+  current_step, step_at_ms)
+SELECT ?1, value ->> 'id', value ->> 'userId', value ->> 'flow', value ->> 'startedAt', value ->> 'endedAt',
+  value ->> 'completed', value ->> 'step', value ->> 'stepAt'
+FROM json_each(?4)
+WHERE {_GRANTED} ON CONFLICT (tenant_id, id) DO UPDATE SET
+  user_id = coalesce(user_id, excluded.user_id),
+  flow_id = coalesce(flow_id, excluded.flow_id),
+  started_at_ms = min(started_at_ms, excluded.started_at_ms),
+  ended_at_ms = max(ended_at_ms, excluded.ended_at_ms),
+  completed = max(completed, excluded.completed),
+  current_step = iif(excluded.step_at_ms >= coalesce(step_at_ms, 0), excluded.current_step, current_step),
+  step_at_ms = max(coalesce(step_at_ms, excluded.step_at_ms), coalesce(excluded.step_at_ms, step_at_ms))"""  # noqa: S608
 
 
-async def store_events(env: Any, tenant_id: str, events: Sequence[Event], *, now_ms: int) -> int:
-    """Store events in one transaction; returns how many were new. An id that the tenant has used is kept as it was."""
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a request's events.
+
+    Attributes:
+        added: how many were new.
+    """
+
+    added: int
+
+
+async def store_events(data: TenantData, events: Sequence[Event], *, limit: int, now_ms: int) -> Stored:
+    """Store events in one transaction, all or none. An id that the tenant has used is kept as it was.
+
+    Args:
+        limit: events that the tenant may store in a month; -1 is unlimited.
+
+    Raises:
+        HttpError: 429, the new ones among them do not fit into the month.
+    """
     if not events:
-        return 0
-    await ensure_schema(env.DB)
-    insert = env.DB.prepare(_INSERT)
-    statements = [insert.bind(tenant_id, now_ms, values) for values in _json_arrays(events)]
-    results = await env.DB.batch(statements)
-    added = sum(int(result["meta"]["changes"]) for result in results)
-    try:
-        _write_points(env.ANALYTICS, tenant_id, events)
-    except Exception as error:
-        print(f"events: the data points were not written: {error}")  # for the worker's log; the events are stored
-    return added
+        return Stored(0)
+    grant = (month(now_ms), str(uuid.uuid4()))
+    ids = json.dumps(list({event.id: None for event in events}), ensure_ascii=False)
+    arrays = [(_INSERT, (*grant, now_ms, values)) for values in _json_arrays(map(_row, events))]
+    sessions = [(_SESSIONS, (*grant, values)) for values in _json_arrays(_session_rows(events))]
+    statements: list[Statement] = [
+        month_statement(now_ms),
+        (_RESERVE, (*grant, now_ms, ids, limit)),
+        (_READ, (grant[0],)),
+        *arrays,
+        *sessions,
+    ]
+    results = await data.transaction(statements)
+    usage = results[2][0][0]
+    if usage["grant_id"] != grant[1]:
+        raise quota_exceeded("events", int(usage["current"]), limit, now_ms=now_ms)
+    return Stored(sum(changed for _, changed in results[3 : 3 + len(arrays)]))
 
 
-def _json_arrays(events: Sequence[Event]) -> Iterator[str]:
-    """Yield JSON arrays of the events, none longer than a bound value may be."""
+def _json_arrays(rows: Iterator[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield JSON arrays of the rows, none longer than a bound value may be."""
     array: list[str] = []
     size = 0
-    for event in events:
-        text = json.dumps(_row(event), ensure_ascii=False, separators=(",", ":"))
-        length = len(text.encode()) + 1
+    for row in rows:
+        text = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+        length = len(text) if text.isascii() else len(text.encode())
         if array and size + length > MAX_VALUE_BYTES:
             yield f"[{','.join(array)}]"
             array, size = [], 0
         array.append(text)
-        size += length
+        size += length + 1
     yield f"[{','.join(array)}]"
 
 
@@ -66,8 +117,31 @@ def _row(event: Event) -> dict[str, Any]:
     return row if event.metadata is None else {**row, "metadata": event.metadata}
 
 
-def _write_points(analytics: Any, tenant_id: str, events: Sequence[Event]) -> None:
-    """index: tenant; blobs: kind, event, component; doubles: count. One point for each event name and component."""
+def _session_rows(events: Sequence[Event]) -> Iterator[dict[str, Any]]:
+    """Yield what the events say about their sessions."""
+    sessions: dict[str, dict[str, Any]] = {}
+    for event in sorted(events, key=lambda event: event.timestamp_ms):
+        time_ms = event.timestamp_ms
+        session = sessions.setdefault(
+            event.session_id, {"id": event.session_id, "startedAt": time_ms, "completed": 0, "userId": event.user_id}
+        )
+        session["endedAt"] = time_ms
+        session["userId"] = session["userId"] or event.user_id
+        flow, step = event.properties.get("flow"), event.properties.get("step")
+        if isinstance(flow, str) and flow:
+            session.setdefault("flow", flow)
+        if isinstance(step, str) and step:
+            session.update(step=step, stepAt=time_ms)
+        if event.event == "flow_completed":
+            session["completed"] = 1
+    yield from sessions.values()
+
+
+def write_points(analytics: Any, tenant_id: str, events: Sequence[Event]) -> None:
+    """Write data points, one for each event name and component.
+
+    index: tenant; blobs: kind, event, component; doubles: count.
+    """
     counts = Counter((event.event, event.component or "") for event in events)
     for (name, component), count in counts.most_common(MAX_POINTS):
         analytics.writeDataPoint({"indexes": [tenant_id[:96]], "blobs": ["event", name, component], "doubles": [count]})

@@ -9,36 +9,63 @@ from pyodide.ffi import JsException
 
 from workers import Response
 
-from .call import Call
+from .call import Call, now_ms
+from .quotas import give_back_ai_request, reserve_ai_request
+from .secrets_text import redact
 from .web import HttpError
 
 # Headers that only this worker may set on what it forwards.
 INTERNAL_PREFIX = "x-inference-ui-"
 TENANT_HEADER = "x-inference-ui-tenant"
-SERVER_ERROR = 500
+MAX_TOKENS_HEADER = "x-inference-ui-max-tokens"
+REQUEST_ID_HEADER = "x-inference-ui-request"
+# Credentials end here: the streaming worker is told whom it works for and needs no secret.
+CREDENTIALS = ("authorization", "x-api-key", "x-inference-key", "cookie")
+CLIENT_ERROR, SERVER_ERROR = 400, 500
 
 
 async def forward_stream(call: Call) -> Response:
-    """Forward a request below `/stream` or `/api/stream`.
+    """Forward a request below `/stream` or `/api/stream`, or to `/ai`.
 
     Raises:
-        HttpError: 503, the streaming worker cannot be reached.
+        HttpError: 429 the month's generations are used up; 503 the streaming worker cannot be reached.
     """
-    url = call.url._replace(path=call.tail).geturl()
+    is_generation = call.method == "POST"
+    if is_generation:
+        await reserve_ai_request(call.data, call.identity, now_ms=now_ms())
+    try:
+        answered = await _send(call)
+    except BaseException:
+        if is_generation:
+            await give_back_ai_request(call.data, now_ms=now_ms())
+        raise
+    if is_generation and answered.status >= CLIENT_ERROR:
+        call.ctx.waitUntil(give_back_ai_request(call.data, now_ms=now_ms()))
+    # A copy, because the headers of a fetched response cannot be added to; the body is the same stream.
+    return Response(js.Response.new(answered.js_object.body, answered.js_object))
+
+
+async def _send(call: Call) -> Response:
+    url = call.url._replace(path=call.tail or call.url.path, query=_without_key(call.url.query)).geturl()
     # Made from the request that came, it keeps its method, headers, body and abort signal: a client that leaves is
     # seen in the other worker too.
     forwarded = js.Request.new(url, call.request.js_object)
-    for name in [name for name, _ in forwarded.headers if name.startswith(INTERNAL_PREFIX)]:
+    for name in [name for name, _ in forwarded.headers if name.startswith(INTERNAL_PREFIX) or name in CREDENTIALS]:
         forwarded.headers.delete(name)
     forwarded.headers.set(TENANT_HEADER, call.tenant_id)
+    forwarded.headers.set(MAX_TOKENS_HEADER, str(call.identity.tier.max_tokens))
+    forwarded.headers.set(REQUEST_ID_HEADER, call.request_id)
     try:
-        answered = await call.env.STREAMING.fetch(forwarded, signal=forwarded.signal)
+        answered: Response = await call.env.STREAMING.fetch(forwarded, signal=forwarded.signal)
     except (JsException, OSError) as error:
         raise _unavailable(str(error)) from error
     if answered.status >= SERVER_ERROR and not _is_json(answered):
         raise _unavailable(await answered.text())  # not the streaming worker's words: it speaks JSON
-    # A copy, because the headers of a fetched response cannot be added to; the body is the same stream.
-    return Response(js.Response.new(answered.js_object.body, answered.js_object))
+    return answered
+
+
+def _without_key(query: str) -> str:
+    return "&".join(part for part in query.split("&") if not part.startswith("api_key="))
 
 
 def _is_json(response: Response) -> bool:
@@ -46,5 +73,5 @@ def _is_json(response: Response) -> bool:
 
 
 def _unavailable(why: str) -> HttpError:
-    print(f"stream: {why}")  # for the worker's log
+    print(f"stream: {redact(why)}")  # for the worker's log
     return HttpError(503, "The streaming service is unavailable", headers={"retry-after": "1"})

@@ -28,10 +28,15 @@ from graphql import (
 
 from workers import Response
 
+from .accounts import BadAccount
 from .call import Call
 from .event_queries import BadArgument
 from .flow_store import BadFlow
-from .graphql_schema import api_schema
+from .graphiql import graphiql_page, wants_page
+from .graphql_limits import check_limits, root_fields
+from .graphql_schema import PUBLIC_FIELDS, api_schema
+from .identity import unauthorized
+from .secrets_text import redact
 from .web import HttpError, header, json_response, parse_json, read_body
 
 MAX_BODY_BYTES = 1_048_576
@@ -40,7 +45,7 @@ JSON_TYPE = "application/json"
 GRAPHQL_TYPE = "application/graphql-response+json"
 
 # Errors whose text is for the client. Others are the server's own; their text stays in its log.
-_CLIENT_ERRORS = (BadArgument, BadFlow, HttpError)
+_CLIENT_ERRORS = (BadArgument, BadFlow, BadAccount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +85,22 @@ async def answer_graphql(call: Call) -> Response:
     Raises:
         HttpError: 413 the body is too long.
     """
+    if call.method != "POST" and wants_page(call):
+        return graphiql_page()
     accepted = _negotiate(header(call.request, "accept"))
     try:
         parameters = await _read(call)
         document = _read_document(parameters.query)
         if call.method != "POST":
             _refuse_mutation(document, parameters.operation_name)
+        _check_operation(call, document, parameters)
     except BadRequest as error:
         return _response([{"message": error.message}], accepted, error.status, error.headers)
     except NotExecutable as error:
         formatted = [cause.formatted for cause in error.errors]
         return _response(formatted, accepted, 400 if accepted == GRAPHQL_TYPE else 200)
+    except HttpError as error:
+        return _refusal(error, accepted)
     return await _execute(call, document, parameters, accepted)
 
 
@@ -116,10 +126,22 @@ def _formatted(error: GraphQLError) -> dict[str, Any]:
     formatted: dict[str, Any] = dict(error.formatted)
     if cause is None or isinstance(cause, GraphQLError):
         return formatted
+    if isinstance(cause, HttpError):
+        return {**formatted, "extensions": {"code": cause.code or "BAD_USER_INPUT", **cause.details}}
     if isinstance(cause, _CLIENT_ERRORS):
         return {**formatted, "extensions": {"code": "BAD_USER_INPUT"}}
-    traceback.print_exception(cause)  # for the worker's log
+    print(redact("".join(traceback.format_exception(cause))))  # for the worker's log
     return {**formatted, "message": "Internal server error", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}
+
+
+def _refusal(error: HttpError, accepted: str) -> Response:
+    """Return a 401, as GraphQL says errors; older clients find the plain API's words beside them."""
+    text = f"{error.message}: {error.details['message']}" if "message" in error.details else error.message
+    body: dict[str, Any] = {"errors": [{"message": text, "extensions": {"code": error.code}}]}
+    if accepted == JSON_TYPE:
+        body |= {"error": error.message, **error.details}
+    fields = {"content-type": f"{accepted}; charset=utf-8", "cache-control": "no-store", **error.headers}
+    return json_response(body, status=error.status, headers=fields)
 
 
 def _response(errors: list[Any], accepted: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
@@ -189,6 +211,26 @@ def _read_document(query: str) -> DocumentNode:
     if errors:
         raise NotExecutable(errors)
     return document
+
+
+def _check_operation(call: Call, document: DocumentNode, parameters: Parameters) -> None:
+    """Refuse an operation that is too large, or that needs a key where there is none.
+
+    Raises:
+        NotExecutable: it is too deep or costs too much.
+        HttpError: 401.
+    """
+    operation = get_operation_ast(document, parameters.operation_name)
+    if operation is None:
+        return  # no such operation, or several and none named: executing it says so
+    try:
+        check_limits(api_schema(), document, operation, parameters.variables or {})
+    except GraphQLError as error:
+        raise NotExecutable([error]) from error
+    if call.identity.is_anonymous:
+        private = {name for name in root_fields(document, operation) if not name.startswith("__")} - PUBLIC_FIELDS
+        if private:
+            raise unauthorized("Valid API key required.")
 
 
 def _refuse_mutation(document: DocumentNode, name: str | None) -> None:

@@ -4,204 +4,85 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLObjectType, GraphQLSchema, build_schema
 
-from . import resolvers
+from . import account_resolvers, resolvers
+from .graphql_analytics_sdl import ANALYTICS_SDL
+from .graphql_sdl import SDL
 from .long_int import use_long_int
+from .remote_resolvers import REMOTE_FIELDS, remote
 
-SDL = '''
-"""Any JSON value."""
-scalar JSON
+if TYPE_CHECKING:
+    from graphql import GraphQLResolveInfo
 
-type Query {
-  "The version of the API."
-  version: String!
-  "Whether the bindings work."
-  health: Health!
-  "The newest events first."
-  events(
-    limit: Int = 50
-    offset: Int = 0
-    "The events' name."
-    type: String
-    component: String
-    userId: String
-    sessionId: String
-    "Only the last of these: 24h, 7d, 30d ..., as hours (h), days (d) or weeks (w)."
-    period: String
-    filter: EventFilter
-  ): [Event!]!
-  event(id: ID!): Event
-  "The newest events of a user first."
-  userEvents(userId: ID!, limit: Int = 50): [Event!]!
-  "The newest events of a component first."
-  componentEvents(componentId: ID!, limit: Int = 50): [Event!]!
-  eventCount(type: String, period: String, filter: EventFilter): Int!
-  "Figures of a time range, both ends included, in milliseconds since the epoch."
-  analytics(
-    "Only this user's events."
-    userId: ID
-    startDate: Int!
-    endDate: Int!
-    "Of events, users, sessions, eventsPerSession; all of them where it is left out."
-    metrics: [String!]
-    "Of event, component, user, session, and the periods hour, day, week, month (UTC; a week is named by its Monday)."
-    groupBy: String
-  ): Analytics!
-  "What generations cost, by model, the most used first."
-  aiUsage(period: String): [ModelUsage!]!
-  "The newest flows first."
-  flows(limit: Int = 100, offset: Int = 0): [Flow!]!
-  flow(id: ID!): Flow
+Resolver = Callable[..., Any]
+
+# The resolver of every field, and the scope that a caller needs for it; None: everybody may ask.
+_QUERIES: Mapping[str, tuple[Resolver, str | None]] = {
+    "version": (resolvers.version, None),
+    "health": (resolvers.health, None),
+    "events": (resolvers.events, "read"),
+    "event": (resolvers.event, "read"),
+    "userEvents": (resolvers.user_events, "read"),
+    "componentEvents": (resolvers.component_events, "read"),
+    "eventCount": (resolvers.event_count, "read"),
+    "analytics": (resolvers.analytics, "read"),
+    "aiUsage": (resolvers.ai_usage, "read"),
+    "flows": (resolvers.flows, "read"),
+    "flow": (resolvers.flow, "read"),
+    "me": (account_resolvers.me, "read"),
+    "usageMetrics": (account_resolvers.usage_metrics, "read"),
+    "tierLimits": (account_resolvers.tier_limits, "read"),
+    "users": (account_resolvers.users, "admin"),
+    "apiKeys": (account_resolvers.api_keys, "admin"),
+    "tenants": (account_resolvers.tenants, "operator"),
 }
-
-type Mutation {
-  "Store one event."
-  trackEvent(input: EventInput!): Boolean!
-  "Store events; an id that was used before is not stored again."
-  recordEvents(events: [EventInput!]!): RecordedEvents!
-  createFlow(input: CreateFlowInput!): Flow!
-  deleteFlow(id: ID!): Deleted!
+_MUTATIONS: Mapping[str, tuple[Resolver, str | None]] = {
+    "trackEvent": (resolvers.track_event, "events"),
+    "recordEvents": (resolvers.record_events, "events"),
+    "createFlow": (resolvers.create_flow, "write"),
+    "updateFlow": (resolvers.update_flow, "write"),
+    "deleteFlow": (resolvers.delete_flow, "write"),
+    "createApiKey": (account_resolvers.create_api_key, "admin"),
+    "revokeApiKey": (account_resolvers.revoke_api_key, "admin"),
+    "createUser": (account_resolvers.create_user, "admin"),
+    "deleteUser": (account_resolvers.delete_user, "admin"),
+    "createTenant": (account_resolvers.create_tenant, "operator"),
+    "updateTenant": (account_resolvers.update_tenant, "operator"),
 }
-
-type Health {
-  "healthy or unhealthy."
-  status: String!
-  timestamp: Int!
-  checks: [Check!]!
-}
-
-type Check {
-  binding: String!
-  ok: Boolean!
-  ms: Int!
-  error: String
-}
-
-type Event {
-  id: ID!
-  "The event's name; the same as `event`."
-  type: String!
-  event: String!
-  component: String
-  "The same as `properties`."
-  data: JSON!
-  properties: JSON!
-  metadata: JSON
-  userId: String
-  sessionId: String!
-  "Milliseconds since the epoch."
-  timestamp: Int!
-}
-
-type Analytics {
-  "Figure by name."
-  metrics: JSON!
-  "With groupBy: a list of {key, value}, the value being the number of events."
-  breakdown: JSON
-}
-
-type ModelUsage {
-  model: String!
-  requests: Int!
-  errors: Int!
-  cancelled: Int!
-  promptTokens: Int!
-  completionTokens: Int!
-  "The mean, of the generations that had a token."
-  firstTokenMs: Float
-}
-
-type Flow {
-  id: ID!
-  userId: ID!
-  name: String!
-  steps: JSON!
-  "ISO 8601."
-  createdAt: String!
-  updatedAt: String!
-}
-
-type RecordedEvents {
-  processed: Int!
-  errors: Int!
-  duplicates: Int!
-  failures: [EventFailure!]!
-}
-
-type EventFailure {
-  "The event's place in the list, from 0."
-  index: Int!
-  id: ID
-  field: String!
-  message: String!
-}
-
-type Deleted {
-  success: Boolean!
-}
-
-"Narrows a list of events; times are milliseconds since the epoch, both included."
-input EventFilter {
-  type: String
-  component: String
-  userId: String
-  sessionId: String
-  from: Int
-  to: Int
-}
-
-input EventInput {
-  id: ID
-  event: String!
-  component: String
-  properties: JSON
-  metadata: JSON
-  userId: String
-  sessionId: String
-  "Milliseconds since the epoch; now where it is left out."
-  timestamp: Int
-}
-
-input CreateFlowInput {
-  name: String!
-  steps: JSON!
-}
-'''
-
-_RESOLVERS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
-    "Query": {
-        "version": resolvers.version,
-        "health": resolvers.health,
-        "events": resolvers.events,
-        "event": resolvers.event,
-        "userEvents": resolvers.user_events,
-        "componentEvents": resolvers.component_events,
-        "eventCount": resolvers.event_count,
-        "analytics": resolvers.analytics,
-        "aiUsage": resolvers.ai_usage,
-        "flows": resolvers.flows,
-        "flow": resolvers.flow,
-    },
-    "Mutation": {
-        "trackEvent": resolvers.track_event,
-        "recordEvents": resolvers.record_events,
-        "createFlow": resolvers.create_flow,
-        "deleteFlow": resolvers.delete_flow,
-    },
-}
+# Fields that need no key, besides introspection.
+PUBLIC_FIELDS = frozenset(name for name, (_, scope) in _QUERIES.items() if scope is None)
 
 
 @cache
 def api_schema() -> GraphQLSchema:
     """Return the schema."""
-    schema = build_schema(SDL)
+    schema = build_schema(SDL + ANALYTICS_SDL)
     use_long_int(schema)
-    for type_name, fields in _RESOLVERS.items():
-        owner = schema.type_map[type_name]
-        assert isinstance(owner, GraphQLObjectType)
-        for field_name, resolve in fields.items():
-            owner.fields[field_name].resolve = resolve
+    for type_name, fields in (("Query", _QUERIES), ("Mutation", _MUTATIONS)):
+        owner = _object(schema, type_name)
+        for field_name, (resolver, scope) in fields.items():
+            owner.fields[field_name].resolve = resolver if scope is None else _guarded(resolver, scope)
+    for field_name, remote_field in REMOTE_FIELDS.items():
+        owner = _object(schema, "Mutation" if remote_field.scope == "write" else "Query")
+        owner.fields[field_name].resolve = _guarded(remote(field_name, remote_field), remote_field.scope)
+    _object(schema, "User").fields["usage"].resolve = account_resolvers.usage
     return schema
+
+
+def _object(schema: GraphQLSchema, name: str) -> GraphQLObjectType:
+    found = schema.type_map[name]
+    assert isinstance(found, GraphQLObjectType)
+    return found
+
+
+def _guarded(resolver: Resolver, scope: str) -> Resolver:
+    """Return a resolver that is only reached by callers with a scope."""
+
+    async def resolve(root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        info.context.identity.require(scope)
+        return await resolver(root, info, **arguments)
+
+    return resolve

@@ -2,7 +2,7 @@
 
 `wrangler d1 migrations apply` does the same at deployment and is the better place for it; this makes a worker on a
 fresh database work from its first request. Both write the same table, so that each sees what the other has applied: a
-file runs once. The files' statements say IF NOT EXISTS, so that a race between two isolates does no harm.
+file runs once, also where two isolates race: a file's name is unique there, and is written in the file's transaction.
 
 This file is the same in every worker that owns migrations. Several workers share one database: their files need
 different names.
@@ -13,6 +13,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pyodide.ffi import JsException
+
 FOLDER = Path(__file__).parent.parent / "migrations"
 APPLIED = """CREATE TABLE IF NOT EXISTS d1_migrations (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -21,7 +23,7 @@ APPLIED = """CREATE TABLE IF NOT EXISTS d1_migrations (
 )"""
 
 # Whether this isolate has seen the database up to date. There is no lock: a request must not wait for another one's
-# promise on the platform, and applying a file twice changes nothing.
+# promise on the platform.
 _is_current = False
 
 
@@ -40,8 +42,17 @@ async def _apply_missing(db: Any) -> None:
         if file.name in names:
             continue
         statements = [db.prepare(sql) for sql in split_statements(file.read_text(encoding="utf-8"))]
-        note = db.prepare("INSERT OR IGNORE INTO d1_migrations (name) VALUES (?1)").bind(file.name)
-        await db.batch([*statements, note])  # one transaction: a file is applied whole or not at all
+        note = db.prepare("INSERT INTO d1_migrations (name) VALUES (?1)").bind(file.name)
+        try:
+            await db.batch([note, *statements])  # one transaction: a file is applied whole or not at all
+        except JsException:
+            if not await _is_applied(db, file.name):
+                raise
+
+
+async def _is_applied(db: Any, name: str) -> bool:
+    """Tell whether a file that could not be applied has been by another isolate."""
+    return await db.prepare("SELECT 1 FROM d1_migrations WHERE name = ?1").bind(name).first() is not None
 
 
 def split_statements(script: str) -> list[str]:

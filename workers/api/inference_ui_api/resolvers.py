@@ -13,6 +13,7 @@ from .health import check_health
 from .index import api_version
 from .ingestion import ingest
 from .usage_queries import list_model_usage
+from .web import header
 
 if TYPE_CHECKING:
     from graphql import GraphQLResolveInfo
@@ -36,33 +37,33 @@ async def events(_root: Any, info: Info, *, limit: int, offset: int, **narrowing
     """`Query.events`."""
     call = _call(info)
     query = _query(**narrowing)
-    return await event_queries.list_events(call.env.DB, call.tenant_id, query, limit=limit, offset=offset)
+    return await event_queries.list_events(call.data, query, limit=limit, offset=offset)
 
 
 async def event(_root: Any, info: Info, *, id: str) -> Any:  # noqa: A002  # the field's argument
     """`Query.event`."""
     call = _call(info)
-    found = await event_queries.list_events(call.env.DB, call.tenant_id, EventQuery(id=id), limit=1)
+    found = await event_queries.list_events(call.data, EventQuery(id=id), limit=1)
     return found[0] if found else None
 
 
 async def user_events(_root: Any, info: Info, *, userId: str, limit: int) -> list[Any]:
     """`Query.userEvents`."""
     call = _call(info)
-    return await event_queries.list_events(call.env.DB, call.tenant_id, EventQuery(user_id=userId), limit=limit)
+    return await event_queries.list_events(call.data, EventQuery(user_id=userId), limit=limit)
 
 
 async def component_events(_root: Any, info: Info, *, componentId: str, limit: int) -> list[Any]:
     """`Query.componentEvents`."""
     call = _call(info)
     query = EventQuery(component=componentId)
-    return await event_queries.list_events(call.env.DB, call.tenant_id, query, limit=limit)
+    return await event_queries.list_events(call.data, query, limit=limit)
 
 
 async def event_count(_root: Any, info: Info, **narrowing: Any) -> int:
     """`Query.eventCount`."""
     call = _call(info)
-    return await event_queries.count_events(call.env.DB, call.tenant_id, _query(**narrowing))
+    return await event_queries.count_events(call.data, _query(**narrowing))
 
 
 async def analytics(
@@ -80,30 +81,32 @@ async def analytics(
         raise BadArgument("endDate must not be before startDate")
     call = _call(info)
     query = EventQuery(user_id=userId, from_ms=startDate, to_ms=endDate)
-    return await event_queries.measure_events(call.env.DB, call.tenant_id, query, metrics=metrics, group_by=groupBy)
+    return await event_queries.measure_events(call.data, query, metrics=metrics, group_by=groupBy)
 
 
 async def ai_usage(_root: Any, info: Info, *, period: str | None = None) -> list[dict[str, Any]]:
     """`Query.aiUsage`."""
     call = _call(info)
-    return await list_model_usage(call.env.DB, call.tenant_id, from_ms=period_start_ms(period, now_ms()))
+    return await list_model_usage(call.data, from_ms=period_start_ms(period, now_ms()))
 
 
 async def flows(_root: Any, info: Info, *, limit: int, offset: int) -> list[dict[str, Any]]:
     """`Query.flows`."""
     call = _call(info)
-    return await flow_store.list_flows(call.env.DB, call.tenant_id, limit=limit, offset=offset)
+    return await flow_store.list_flows(call.data, limit=limit, offset=offset)
 
 
 async def flow(_root: Any, info: Info, *, id: str) -> dict[str, Any] | None:  # noqa: A002
     """`Query.flow`."""
     call = _call(info)
-    return await flow_store.get_flow(call.env.DB, call.tenant_id, id)
+    return await flow_store.get_flow(call.data, id)
 
 
 async def track_event(_root: Any, info: Info, *, input: dict[str, Any]) -> bool:  # noqa: A002
     """`Mutation.trackEvent`."""
-    stored = await ingest(_call(info), [input])
+    call = _call(info)
+    session = header(call.request, "x-session-id")
+    stored = await ingest(call, [input if session is None else {"sessionId": session, **input}])
     if stored["failures"]:
         raise GraphQLError(stored["failures"][0]["message"])
     return True
@@ -117,13 +120,24 @@ async def record_events(_root: Any, info: Info, *, events: list[dict[str, Any]])
 async def create_flow(_root: Any, info: Info, *, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002
     """`Mutation.createFlow`."""
     call = _call(info)
-    return await flow_store.create_flow(call.env.DB, call.tenant_id, input["name"], input["steps"], now_ms=now_ms())
+    return await flow_store.create_flow(
+        call.data,
+        input,
+        user_id=call.identity.user_id or call.tenant_id,
+        limit=call.identity.tier.max_flows,
+        now_ms=now_ms(),
+    )
+
+
+async def update_flow(_root: Any, info: Info, *, id: str, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002
+    """`Mutation.updateFlow`."""
+    return await flow_store.update_flow(_call(info).data, id, input, now_ms=now_ms())
 
 
 async def delete_flow(_root: Any, info: Info, *, id: str) -> dict[str, bool]:  # noqa: A002
     """`Mutation.deleteFlow`."""
     call = _call(info)
-    return {"success": await flow_store.delete_flow(call.env.DB, call.tenant_id, id)}
+    return {"success": await flow_store.delete_flow(call.data, id)}
 
 
 def _call(info: Info) -> Call:

@@ -16,6 +16,19 @@ ANY = "*"
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """What a route asks of its callers.
+
+    Attributes:
+        kind: the kind of route, which has limits of its own for callers without credentials.
+        scope: what the caller must be allowed to do; None where the route decides.
+    """
+
+    kind: str
+    scope: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Route(Generic[Call, Answer]):
     """One path.
 
@@ -23,11 +36,13 @@ class Route(Generic[Call, Answer]):
         paths: exact paths; one that ends in `/*` stands for all that is below it.
         handlers: by method; `*` takes every method. A GET handler answers HEAD.
         is_hidden: for other methods the path does not exist, which is 404 in place of 405.
+        access: who may call, and how often; None for everybody, uncounted.
     """
 
     paths: Sequence[str]
     handlers: Mapping[str, Handler[Call, Answer]]
     is_hidden: bool = False
+    access: Access | None = None
 
     @property
     def allowed(self) -> str:
@@ -46,6 +61,7 @@ class Match(Generic[Call, Answer]):
 
     handler: Handler[Call, Answer]
     tail: str
+    access: Access | None = None
 
 
 class Router(Generic[Call, Answer]):
@@ -69,7 +85,7 @@ class Router(Generic[Call, Answer]):
         if handler is None and method == "HEAD":
             handler = route.handlers.get("GET")
         if handler is not None:
-            return Match(handler, tail)
+            return Match(handler, tail, route.access)
         if route.is_hidden:
             raise not_found(path)
         use = " or ".join(route.handlers)

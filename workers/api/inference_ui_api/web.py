@@ -12,8 +12,12 @@ from typing import Any
 from workers import Request, Response
 
 MAX_AGE_S = 86_400
-EXPOSED_HEADERS = "Content-Type, Retry-After"
+EXPOSED_HEADERS = (
+    "Content-Type, Content-Length, Content-Range, ETag, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, "
+    "X-Request-Id, X-Inference-Cache, X-Inference-Model, X-Vercel-AI-UI-Message-Stream, X-Vercel-AI-Data-Stream"
+)
 DEFAULT_ALLOWED_HEADERS = "Content-Type, Authorization, X-API-Key, x-inference-key"
+MAX_JSON_DEPTH = 64
 
 
 class HttpError(Exception):
@@ -23,22 +27,34 @@ class HttpError(Exception):
         status: the HTTP status.
         message: what the client is told.
         field: the part of the request that is wrong, such as `messages[0].role`.
+        code: a name that programs can test for, such as `RATE_LIMITED`.
+        details: further members of the answer.
         headers: further headers.
     """
 
     def __init__(
-        self, status: int, message: str, *, field: str | None = None, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        message: str,
+        *,
+        field: str | None = None,
+        code: str | None = None,
+        details: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.field = field
+        self.code = code
+        self.details = dict(details or {})
         self.headers = dict(headers or {})
 
     def response(self) -> Response:
-        """Return the answer: `{"error": message}`, and `field` where there is one."""
-        body = {"error": self.message} if self.field is None else {"error": self.message, "field": self.field}
-        return json_response(body, status=self.status, headers=self.headers)
+        """Return the answer: `{"error": message}`, with `code`, `field` and the details where there are any."""
+        named = {"code": self.code, "field": self.field}
+        body = {"error": self.message, **{name: value for name, value in named.items() if value is not None}}
+        return json_response({**body, **self.details}, status=self.status, headers=self.headers)
 
 
 def invalid(field: str, problem: str) -> HttpError:
@@ -75,6 +91,8 @@ def parse_json(raw: bytes) -> Any:
         raise HttpError(400, "Invalid request: body is nested too deeply", field="body") from None
     except ValueError as error:
         raise HttpError(400, f"Invalid request: body must be JSON: {error}", field="body") from None
+    if is_deeper(data, MAX_JSON_DEPTH):
+        raise HttpError(400, "Invalid request: body is nested too deeply", field="body")
     if rb"\ud" in raw or rb"\uD" in raw:
         # A lone surrogate is valid JSON and no valid text: it becomes U+FFFD, as in JavaScript's encoder.
         text = json.dumps(data, ensure_ascii=False)
@@ -130,6 +148,16 @@ def with_cors(response: Response) -> Response:
     headers.set("access-control-allow-origin", "*")
     headers.set("access-control-expose-headers", EXPOSED_HEADERS)
     return response
+
+
+def is_deeper(value: Any, depth: int) -> bool:
+    """Tell whether arrays and objects lie in each other more than ``depth`` deep; level by level, not recursive."""
+    level = [value] if isinstance(value, dict | list) else []
+    while level and depth > 0:
+        inner = [item for one in level for item in (one.values() if isinstance(one, dict) else one)]
+        level = [item for item in inner if isinstance(item, dict | list)]
+        depth -= 1
+    return bool(level)
 
 
 def _refuse_constant(name: str) -> Any:

@@ -1,0 +1,191 @@
+"""Who calls: an API key, the session of a signed-in user, or nobody in particular.
+
+Credentials are looked up for every request, in the batch that counts it: a key that is revoked, a session that is
+ended and a tier that is changed are so at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from urllib.parse import SplitResult, parse_qs
+
+from workers import Request
+
+from .limits import (
+    COUNT_ON_CONFLICT,
+    GUESSES,
+    READ_COUNT,
+    Policy,
+    address_bucket,
+    anonymous_policies,
+    count_failure,
+    count_requests,
+)
+from .migrations import ensure_schema
+from .secrets_text import KEY_PATTERN, hash_secret, is_same
+from .tiers import ANONYMOUS, TIERS, Tier
+from .tokens import BadToken, decode_token, signing_secret
+from .web import HttpError, header
+
+ANONYMOUS_TENANT: Final = "anonymous"
+SCOPES: Final = ("read", "write", "events", "stream", "assets", "admin")
+# Not among those that a tenant can give: it manages all tenants.
+OPERATOR: Final = "operator"
+ANONYMOUS_SCOPES: Final = frozenset({"events", "stream"})
+DOCS: Final = "https://inference-ui.dev/docs/authentication"
+NOTE_USE_EVERY_MS: Final = 60_000
+
+_KEY: Final = """SELECT k.id, k.key_hash, k.tenant_id, k.user_id, k.scopes, k.last_used_at_ms, k.expires_at_ms,
+  k.revoked_at_ms, t.tier
+FROM api_keys AS k JOIN tenants AS t ON t.id = k.tenant_id WHERE k.key_hash = ?1"""
+_COUNT_KEY: Final = f"""INSERT INTO rate_limits (bucket, window_start_ms, count)
+SELECT 'key:' || id, ?2, 1 FROM api_keys WHERE key_hash = ?1 {COUNT_ON_CONFLICT}"""  # noqa: S608  # of constants
+_SESSION: Final = """SELECT s.id, s.tenant_id, s.user_id, u.scopes, s.expires_at_ms, s.revoked_at_ms, t.tier
+FROM auth_sessions AS s JOIN users AS u ON u.id = s.user_id JOIN tenants AS t ON t.id = s.tenant_id
+WHERE s.id = ?1 AND u.tenant_id = s.tenant_id"""
+_COUNT_SESSION: Final = f"""INSERT INTO rate_limits (bucket, window_start_ms, count)
+SELECT 'session:' || id, ?2, 1 FROM auth_sessions WHERE id = ?1 {COUNT_ON_CONFLICT}"""  # noqa: S608  # of constants
+_NOTE_USE: Final = "UPDATE api_keys SET last_used_at_ms = ?2 WHERE id = ?1"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A caller.
+
+    Attributes:
+        tenant_id: whose data it reads and writes.
+        user_id: who owns the key or has signed in; None for anonymous callers.
+        subject_id: of the key or the session.
+    """
+
+    kind: Literal["anonymous", "key", "session"]
+    tenant_id: str
+    tier: Tier
+    scopes: frozenset[str]
+    user_id: str | None = None
+    subject_id: str | None = None
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether no credentials were sent."""
+        return self.kind == "anonymous"
+
+    def require(self, scope: str) -> None:
+        """Check a scope.
+
+        Raises:
+            HttpError: 401 without credentials, 403 with credentials that do not have it.
+        """
+        if scope in self.scopes:
+            return
+        if self.is_anonymous:
+            raise unauthorized("Valid API key required.")
+        what = "API key" if self.kind == "key" else "user"
+        raise HttpError(403, f'Forbidden: this {what} does not have the scope "{scope}"', code="FORBIDDEN")
+
+
+NOBODY: Final = Identity("anonymous", ANONYMOUS_TENANT, ANONYMOUS, ANONYMOUS_SCOPES)
+
+
+def unauthorized(why: str) -> HttpError:
+    """Return the 401."""
+    how = 'Include your API key in the Authorization header: "Bearer sk_xxx"'
+    return HttpError(
+        401,
+        "Unauthorized",
+        code="UNAUTHENTICATED",
+        details={"message": f"{why} {how}", "docs": DOCS},
+        headers={"www-authenticate": 'Bearer realm="Inference UI API"'},
+    )
+
+
+def find_credential(request: Request, url: SplitResult) -> str | None:
+    """Return the key or token that was sent: in Authorization, X-API-Key, x-inference-key or `?api_key=`."""
+    authorization = header(request, "authorization")
+    if authorization is not None:
+        scheme, _, credential = authorization.strip().partition(" ")
+        if scheme.lower() == "bearer" and credential.strip():
+            return credential.strip()
+    for name in ("x-api-key", "x-inference-key"):
+        value = header(request, name)
+        if value:
+            return value.strip()
+    if "api_key=" not in url.query:
+        return None
+    return next(iter(parse_qs(url.query).get("api_key", ())), None)
+
+
+async def identify(
+    request: Request, url: SplitResult, env: Any, ctx: Any, *, route: str, now_ms: int
+) -> tuple[Identity, dict[str, str]]:
+    """Return who calls, and the headers that say how often it may.
+
+    Args:
+        route: the kind of route, which has limits of its own for anonymous callers.
+
+    Raises:
+        HttpError: 401 wrong credentials; 429 too many requests, or too many wrong credentials.
+    """
+    credential = find_credential(request, url)
+    address = address_bucket(header(request, "cf-connecting-ip"))
+    if credential is None:
+        policies = anonymous_policies(env, route)
+        headers = await count_requests(env.DB, f"{address}:{route}", policies, now_ms=now_ms)
+        return NOBODY, headers
+    lookup = _lookup(credential, env, now_ms)
+    if lookup is None:
+        await count_requests(env.DB, address, (GUESSES,), now_ms=now_ms)
+        raise unauthorized("The API key or token is not valid.")
+    select, count, subject = lookup
+    await ensure_schema(env.DB)
+    minute_ms = GUESSES.window_start_ms(now_ms)
+    found, counted, guesses = await env.DB.batch(
+        [
+            env.DB.prepare(select).bind(subject),
+            env.DB.prepare(count).bind(subject, minute_ms),
+            env.DB.prepare(READ_COUNT).bind(f"{address}:{GUESSES.name}", minute_ms),
+        ]
+    )
+    wrong = guesses["results"]
+    GUESSES.check(1 + (int(wrong[0]["count"]) if wrong else 0), now_ms)
+    rows = [dict(row) for row in found["results"]]
+    row = rows[0] if rows else None
+    if row is None or not _is_valid(row, subject, now_ms):
+        await count_failure(env.DB, address, GUESSES, now_ms=now_ms)
+        raise unauthorized("The API key or token is not valid.")
+    identity = _identity(row)
+    policy = Policy("default", identity.tier.requests_per_minute)
+    requests = int(counted["results"][0]["count"])
+    policy.check(requests, now_ms)
+    if identity.kind == "key" and now_ms - (row["last_used_at_ms"] or 0) >= NOTE_USE_EVERY_MS:
+        ctx.waitUntil(env.DB.prepare(_NOTE_USE).bind(row["id"], now_ms).run())
+    return identity, policy.headers(requests, now_ms)
+
+
+def _lookup(credential: str, env: Any, now_ms: int) -> tuple[str, str, str] | None:
+    """Return the statements that look a credential up and count it, and what they are bound to."""
+    if KEY_PATTERN.fullmatch(credential):
+        return _KEY, _COUNT_KEY, hash_secret(credential)
+    if credential.count(".") != 2:
+        return None
+    try:
+        claims = decode_token(credential, signing_secret(env), now_s=now_ms / 1000)
+    except BadToken:
+        return None
+    return _SESSION, _COUNT_SESSION, str(claims["sid"])
+
+
+def _is_valid(row: Mapping[str, Any], subject: str, now_ms: int) -> bool:
+    if "key_hash" in row and not is_same(row["key_hash"], subject):
+        return False
+    is_expired = row["expires_at_ms"] is not None and row["expires_at_ms"] <= now_ms
+    return row["revoked_at_ms"] is None and not is_expired
+
+
+def _identity(row: Mapping[str, Any]) -> Identity:
+    kind: Literal["key", "session"] = "key" if "key_hash" in row else "session"
+    scopes = frozenset(json.loads(row["scopes"]))
+    return Identity(kind, row["tenant_id"], TIERS[row["tier"]], scopes, row["user_id"], row["id"])

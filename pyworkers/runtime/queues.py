@@ -78,12 +78,17 @@ class Queues:
         stores: where messages are.
         find_isolate: finds a worker as it is now, by name.
         clock: decides when a message is delivered.
-
-    Attributes:
-        observer: is told of every batch.
+        observer: who is told of every batch.
     """
 
-    def __init__(self, stores: Stores, find_isolate: Callable[[str], Isolate | None], *, clock: Clock) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        find_isolate: Callable[[str], Isolate | None],
+        *,
+        clock: Clock,
+        observer: Callable[[], Observer | None] = lambda: None,
+    ) -> None:
         self._stores = stores
         self._find_isolate = find_isolate
         self._clock = clock
@@ -93,7 +98,7 @@ class Queues:
         self._lock: ConsumerLock | None = None
         self._has_started = False
         self._is_closed = False
-        self.observer: Observer | None = None
+        self._observer = observer
 
     # ---- what workers are bound to
 
@@ -188,7 +193,7 @@ class Queues:
                 bury=self._bury,
                 owner=self._owner,
                 clock=self._clock,
-                observer=lambda: self.observer,
+                observer=self._observer,
             )
             return queue.consumer
         return None

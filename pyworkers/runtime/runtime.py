@@ -21,6 +21,7 @@ from pyworkers.js.response import Response
 from pyworkers.js.values import JsObject
 from pyworkers.pyodide.suspension import NO_METER, Suspendable
 from pyworkers.runtime.assets import build_site
+from pyworkers.runtime.cron_schedule import Crons
 from pyworkers.runtime.durable import DurableObjects
 from pyworkers.runtime.environment import Env, build_env, js_value
 from pyworkers.runtime.events import EVENT
@@ -31,6 +32,7 @@ from pyworkers.runtime.queues import Queues
 from pyworkers.runtime.services import Fetcher
 from pyworkers.runtime.stores import Stores
 from pyworkers.runtime.time_zone import UtcLocalTime
+from pyworkers.runtime.triggers import Observer
 from pyworkers.runtime.workflows import Workflows
 
 _log = logging.getLogger("pyworkers.runtime")
@@ -45,6 +47,9 @@ class Runtime:
         clock: what ``Date.now()`` reads.
         outbound: answers ``fetch`` of what no binding takes; None is the network, through httpx.
         console: gets ``console.*`` calls: the worker's name, the level, the arguments.
+
+    Attributes:
+        observer: is told of events that are no request: batches of queues, cron triggers, e-mail.
 
     Use it as an async context manager: entering loads every worker. A worker that cannot be loaded does not stop the
     others; `load_errors` has its error, and its events raise it.
@@ -74,7 +79,9 @@ class Runtime:
         self._local_time = UtcLocalTime()
         self.durable_objects = DurableObjects(stores, self._target, clock=self.clock, metrics=self.metrics)
         self.workflows = Workflows(stores, self._target, aliases=project.aliases, clock=self.clock)
-        self.queues = Queues(stores, self._target, clock=self.clock)
+        self.observer: Observer | None = None
+        self.queues = Queues(stores, self._target, clock=self.clock, observer=lambda: self.observer)
+        self.crons = Crons(self._target, clock=self.clock, observer=lambda: self.observer)
 
     async def __aenter__(self) -> Runtime:
         self._local_time.enter()
@@ -89,6 +96,7 @@ class Runtime:
         self.durable_objects.start()
         self.workflows.start()
         await self.queues.start()
+        self.crons.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -96,6 +104,7 @@ class Runtime:
 
     async def close(self, *, drain_s: float = 5.0) -> None:
         """Finish what ``waitUntil`` keeps alive, at most ``drain_s`` seconds, and close the stores."""
+        await self.crons.close(drain_s=drain_s)
         await self.queues.close(drain_s=drain_s)
         await self.workflows.close()
         isolates = [*self.isolates.values(), *self._retired]
@@ -188,6 +197,7 @@ class Runtime:
             env.replace(binding.name, self._durable_object(config, binding))
         for workflow in config.workflows:
             env.replace(workflow.binding, self.workflows.binding(config, workflow))
+        self.crons.configure(config)
         self.queues.configure(config)
         for producer in config.queues.producers:
             env.replace(producer.binding, self.queues.binding(producer, realm.compat))

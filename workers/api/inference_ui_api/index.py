@@ -1,10 +1,11 @@
-"""What there is: GET /."""
+"""What there is: GET /, JSON for programs and a page for browsers."""
 
 from __future__ import annotations
 
 from workers import Response
 
 from .call import Call
+from .page import get_page, wants_page
 from .web import json_response
 
 
@@ -14,7 +15,11 @@ def api_version(call: Call) -> str:
 
 
 async def get_index(call: Call) -> Response:
-    """Answer with the name, the version and the endpoints."""
+    """Answer with the name, the version and the endpoints; a browser gets the page."""
+    page = await get_page(call) if wants_page(call) else None
+    if page is not None:
+        page.js_object.headers.append("vary", "Accept")
+        return page
     streaming = "(→ streaming worker)"
     endpoints = {
         "graphql": "/graphql",
@@ -30,5 +35,6 @@ async def get_index(call: Call) -> Response:
             "version": api_version(call),
             "architecture": "service-bindings",
             "endpoints": endpoints,
-        }
+        },
+        headers={"vary": "Accept"},
     )

@@ -127,7 +127,7 @@ export class Chat {
     const now = performance.now();
     const tokens = end?.usage?.completionTokens ?? clock.tokens;
     const figures = { firstTokenS: (clock.first - clock.start) / 1000, totalS: (now - clock.start) / 1000, tokens };
-    const perSecond = tokens / Math.max((now - clock.first) / 1000, 0.001);
+    const perSecond = (tokens - 1) / Math.max((now - clock.first) / 1000, 0.001);
     const parts = [`first token ${duration(figures.firstTokenS)}`, `${tokens} tokens`];
     if (tokens > 1 && !bubble.cached) parts.push(`${Math.round(perSecond)} tokens/s`);
     if (bubble.cached) parts.push("from the cache");

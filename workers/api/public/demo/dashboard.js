@@ -6,6 +6,7 @@ import { Reading, histogram, mean, merge, newCalls, parseMetrics, quantile, sinc
 
 const EVERY_MS = 2000;
 const KEPT = 31; // readings: one minute
+const SPARSE = 8; // points that a chart has room for at least
 const TARGET_S = 0.001; // of a call over a service binding, without the work of the worker that is called
 const AWAY =
   "The runtime's own figures are shown where the workers run locally, under pyworkers dev. For deployed workers, Cloudflare " +
@@ -105,7 +106,7 @@ export class Dashboard {
     const seconds = Math.max((now.atMs - first.atMs) / 1000, 1);
     const cpu = this.readings.length > 1 ? (cpuOf(now) - cpuOf(first)) / seconds : null;
     const workers = [...now.workers.values()];
-    const starts = sum(workers.map((worker) => worker.cold_starts ?? 0));
+    const starts = sum(workers.map((worker) => worker.cold_starts_total ?? 0));
     const slowest = Math.max(...workers.map((worker) => worker.cold_start_seconds ?? 0));
     const state = overhead === null ? "none" : overhead < TARGET_S ? "good" : "bad";
     const errorRate = recent.calls ? recent.errors / recent.calls : 0;
@@ -129,7 +130,7 @@ export class Dashboard {
     setText(parts.value, value);
     setText(parts.note, note);
     const values = this.history[name];
-    if (values) parts.chart.replaceChildren(sparkline(values, { label: `${title}, the last minute`, points: KEPT }));
+    if (values) parts.chart.replaceChildren(sparkline(values, { label: `${title}, the last minute`, points: Math.max(values.length, SPARSE) }));
   }
 
   #panel(name, title, note, content) {
@@ -244,7 +245,7 @@ function workersTable(now, first) {
       percent(calls.calls ? calls.errors / calls.calls : 0),
       duration(calls.calls ? cpu / calls.calls : null),
       bytes(worker.memory_bytes ?? NaN),
-      `${integer(worker.cold_starts ?? 0)} (${duration(worker.cold_start_seconds)})`,
+      `${integer(worker.cold_starts_total ?? 0)} (${duration(worker.cold_start_seconds)})`,
     ];
   });
   return table("Workers", ["Worker", "Events", "Now", "Median", "p99", "Errors", "CPU an event", "Memory", "Cold starts"], rows);

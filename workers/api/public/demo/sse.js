@@ -1,7 +1,7 @@
 // The frames of a stream: `data: <JSON>` lines, each followed by an empty line.
 
 /**
- * Yield the values of a stream's frames, as they come; ends at `[DONE]` or with the body.
+ * Yield the values of a stream's frames, as they come; ends with the body. `[DONE]` is for clients that cannot see the end of a body.
  * Bytes that end in the middle of a frame or of a character wait for the rest.
  *
  * @param {ReadableStream<Uint8Array>} body
@@ -17,8 +17,7 @@ export async function* readFrames(body) {
       pending = lines.pop();
       for (const line of lines) {
         const data = dataOf(line);
-        if (data === "[DONE]") return;
-        if (data) yield JSON.parse(data);
+        if (data && data !== "[DONE]") yield JSON.parse(data);
       }
     }
   } finally {

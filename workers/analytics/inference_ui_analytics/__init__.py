@@ -1,0 +1,1 @@
+"""What tenants' events say: metrics, funnels, cohorts, attribution, reports, a live view."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from .tools import ToolDelta, read_deltas
 
 DONE = "[DONE]"
+_REASONS: Final = {"stop": "stop", "length": "length", "tool_calls": "tool-calls"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,18 +20,30 @@ class Usage:
     prompt_tokens: int | None
     completion_tokens: int
 
+    def as_json(self) -> dict[str, int]:
+        """Return it as answers say it."""
+        prompt = self.prompt_tokens or 0
+        return {
+            "promptTokens": prompt,
+            "completionTokens": self.completion_tokens,
+            "totalTokens": prompt + self.completion_tokens,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class AIEvent:
-    """One event of a model's stream: a piece of text, the usage, an error, or several of these.
+    """One event of a model's stream: a piece of text, pieces of calls, the usage, an error, or several of these.
 
     Attributes:
+        finish_reason: stop, length or tool-calls; None where the event does not say.
         is_end: nothing comes after it.
     """
 
     text: str = ""
     usage: Usage | None = None
     error: str | None = None
+    calls: tuple[ToolDelta, ...] = ()
+    finish_reason: str | None = None
     is_end: bool = False
 
 
@@ -48,20 +63,37 @@ def read_event(data: str) -> AIEvent:
         return AIEvent()
     if frame.get("error") or frame.get("errors"):
         return AIEvent(error=_error_text(frame.get("error") or frame["errors"]))
-    return AIEvent(text=_text(frame), usage=_usage(frame))
+    return _event(frame)
 
 
 def whole_answer(result: Any) -> AIEvent:
     """Read an answer that did not come as a stream."""
     if isinstance(result, Mapping):
-        return AIEvent(text=_text(result), usage=_usage(result), is_end=True)
+        return replace(_event(result), is_end=True)
     return AIEvent(text=_as_text(result), is_end=True)
 
 
-def _text(frame: Mapping[str, Any]) -> str:
+def _event(frame: Mapping[str, Any]) -> AIEvent:
+    choice = _first_choice(frame)
+    calls, reason = frame.get("tool_calls"), frame.get("finish_reason")
+    if choice is not None:
+        part = choice.get("delta") or choice.get("message")
+        calls = part.get("tool_calls") if isinstance(part, Mapping) else None
+        reason = choice.get("finish_reason")
+    reason = _REASONS.get(reason) if isinstance(reason, str) else None
+    return AIEvent(text=_text(frame), usage=_usage(frame), calls=read_deltas(calls), finish_reason=reason)
+
+
+def _first_choice(frame: Mapping[str, Any]) -> Mapping[str, Any] | None:
     choices = frame.get("choices")
-    if isinstance(choices, list):
-        first = choices[0] if choices and isinstance(choices[0], Mapping) else {}
+    if not isinstance(choices, list):
+        return None
+    return choices[0] if choices and isinstance(choices[0], Mapping) else {}
+
+
+def _text(frame: Mapping[str, Any]) -> str:
+    first = _first_choice(frame)
+    if first is not None:
         part = first.get("delta") or first.get("message") or {}
         return _as_text(part.get("content")) if isinstance(part, Mapping) else ""
     if frame.get("type") == "response.output_text.delta":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import deque
 from typing import Any, Final
@@ -38,19 +39,39 @@ class AIStream:
         self._decoder = SseDecoder()
         self._ready: deque[AIEvent] = deque([] if first is None else [first])
         self.is_cancelled = False
+        self._is_reading = False
+        self._timed_out_s: float | None = None
+        self._heard_at = 0.0
+        self._timer: Any = None
+
+    def watch(self, idle_s: float) -> None:
+        """Give the model up when it says nothing for so long; one timer for the whole stream, not one a token."""
+        loop = asyncio.get_running_loop()
+        self._heard_at = loop.time()
+        self._timer = loop.call_later(idle_s, self._look, loop, idle_s)
 
     async def next(self) -> AIEvent:
         """Return the next event; an end event after the last, and from then on.
 
         Raises:
             JsException: the stream broke.
+            TimeoutError: the model has said nothing for too long.
         """
         while not self._ready:
-            if self._reader is None:
+            reader = self._reader
+            if reader is None:
                 return AIEvent(is_end=True)
-            part = await self._reader.read()
+            self._is_reading = True
+            try:
+                part = await reader.read()
+            finally:
+                self._is_reading = False
+            if self._timed_out_s is not None:
+                raise TimeoutError(f"the model said nothing for {self._timed_out_s:g} s")
+            self._heard_at = asyncio.get_running_loop().time()
             if part.done:
                 self._reader = None
+                self._stop_watching()
                 self._ready.extend(map(read_event, self._decoder.finish()))
             else:
                 self._ready.extend(map(read_event, self._decoder.feed(part.value.to_bytes())))
@@ -64,24 +85,56 @@ class AIStream:
     async def cancel(self) -> None:
         """Stop the generation: the model works no further for it. Idempotent."""
         self.is_cancelled = True
+        self._stop_watching()
         reader, self._reader = self._reader, None
         if reader is not None:
             await reader.cancel("the client is gone")
 
+    def _look(self, loop: asyncio.AbstractEventLoop, idle_s: float) -> None:
+        """Cancel a read that has waited too long; a client that reads slowly is no fault of the model."""
+        if self._reader is None:
+            return
+        if not self._is_reading:
+            self._heard_at = loop.time()
+        left_s = self._heard_at + idle_s - loop.time()
+        if left_s > 0:
+            self._timer = loop.call_later(left_s, self._look, loop, idle_s)
+            return
+        self._timed_out_s = idle_s
+        self._reader.cancel("the model is too slow")  # the read that waits ends with it
 
-async def open_ai_stream(ai: Any, request: GenerationRequest) -> AIStream:
+    def _stop_watching(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+async def open_ai_stream(ai: Any, model: str, request: GenerationRequest, *, timeout_s: float) -> AIStream:
     """Start a generation.
 
+    Args:
+        model: the one to ask, which is another than the request's when that one failed.
+        timeout_s: how long the model may be silent, before its first token and between two of them.
+
     Raises:
-        HttpError: the model refused it.
+        HttpError: the model refused it, or did not answer in time.
     """
     try:
-        result = await ai.run(request.model, request.inputs())
+        result = await asyncio.wait_for(ai.run(model, request.inputs()), timeout_s)
     except JsException as error:
         raise ai_error(error.message) from error
+    except TimeoutError:
+        raise too_slow(f"the model said nothing for {timeout_s:g} s") from None
     if hasattr(result, "getReader"):
-        return AIStream(result.getReader())
+        stream = AIStream(result.getReader())
+        stream.watch(timeout_s)
+        return stream
     return AIStream(None, whole_answer(result))  # a model that does not stream answers at once
+
+
+def too_slow(why: str) -> HttpError:
+    """Return the 504."""
+    return HttpError(504, f"AI error: {why}", code="AI_TIMEOUT")
 
 
 def ai_error(text: str) -> HttpError:

@@ -8,13 +8,15 @@ the React client shows comments, `event:` lines and CRs as text.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .ai_events import Usage
+from .tools import ToolCall
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-DONE = b'data: {"type":"done"}\n\ndata: [DONE]\n\n'
+DONE_MARK = b"data: [DONE]\n\n"
+DONE = b'data: {"type":"done"}\n\n' + DONE_MARK
 
 
 def chat_start(chat_id: str | None) -> bytes:
@@ -35,8 +37,15 @@ def text_part(text: str) -> bytes:
     return frame.encode()
 
 
-def end(message_id: str, text: str, *, created_at: str, usage: Usage) -> bytes:
-    """Return the frames that end a message: all of its text, and what it cost.
+def tool_call(call: ToolCall) -> bytes:
+    """Return a call of a tool twice: as the documented protocol has it, and as the published React client reads it."""
+    return _frame({"type": "message-part", "part": _call_part(call)}) + _frame(
+        {"type": "tool-call", "id": call.id, "name": call.name, "args": call.arguments}
+    )
+
+
+def end(message_id: str, text: str, calls: Sequence[ToolCall] = (), *, created_at: str, usage: Usage) -> bytes:
+    """Return the frames that end a message: all of its parts, and what it cost.
 
     Args:
         created_at: ISO 8601, UTC.
@@ -44,9 +53,9 @@ def end(message_id: str, text: str, *, created_at: str, usage: Usage) -> bytes:
     message: dict[str, Any] = {
         "id": message_id,
         "role": "assistant",
-        "parts": [{"type": "text", "text": text}] if text else [],
+        "parts": [*([{"type": "text", "text": text}] if text else []), *map(_call_part, calls)],
         "createdAt": created_at,
-        "usage": _usage(usage),
+        "usage": usage.as_json(),
     }
     return _frame({"type": "message-end", "message": message}) + DONE
 
@@ -56,13 +65,8 @@ def error(message: str) -> bytes:
     return _frame({"type": "error", "error": {"message": message}})
 
 
-def _usage(usage: Usage) -> dict[str, int]:
-    prompt = usage.prompt_tokens or 0
-    return {
-        "promptTokens": prompt,
-        "completionTokens": usage.completion_tokens,
-        "totalTokens": prompt + usage.completion_tokens,
-    }
+def _call_part(call: ToolCall) -> dict[str, Any]:
+    return {"type": "tool-call", "toolCallId": call.id, "toolName": call.name, "args": call.arguments}
 
 
 def _frame(value: Mapping[str, Any]) -> bytes:

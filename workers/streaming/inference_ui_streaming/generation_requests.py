@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .messages import read_messages
+from .tools import read_choice, read_tools
 from .web import HttpError, invalid
 from .zod import is_zod_map, zod_to_json_schema
 
@@ -44,6 +45,8 @@ class GenerationRequest:
         messages: `{"role", "content"}` each, as the model takes them.
         schema: what the answer must satisfy, for an object.
         chat_id: the client's name for the conversation.
+        tools: what the model may call, in OpenAI's form.
+        is_cacheable: whether an answer may come from the cache, and be kept there.
     """
 
     endpoint: Endpoint
@@ -53,6 +56,9 @@ class GenerationRequest:
     max_tokens: int
     schema: Mapping[str, Any] | bool | None = None
     chat_id: str | None = None
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    tool_choice: Any = None
+    is_cacheable: bool = False
 
     def inputs(self) -> dict[str, Any]:
         """Return the inputs of `env.AI.run`.
@@ -68,22 +74,30 @@ class GenerationRequest:
         }
         if isinstance(self.schema, Mapping):
             inputs["guided_json"] = dict(self.schema)
+        if self.tools:
+            inputs["tools"] = self.tools
+            if self.tool_choice is not None:
+                inputs["tool_choice"] = self.tool_choice
         return inputs
 
 
-def read_request(endpoint: Endpoint, body: Any) -> GenerationRequest:
+def read_request(endpoint: Endpoint, body: Any, *, token_cap: int = TOKEN_LIMIT) -> GenerationRequest:
     """Check a body.
+
+    Args:
+        token_cap: the most tokens that the caller's tier may have; more is brought down to it.
 
     Raises:
         HttpError: 400, which names the field.
     """
     if not isinstance(body, Mapping):
         raise HttpError(400, "Invalid request: body must be a JSON object", field="body")
-    schema = None
-    chat_id = None
+    schema, chat_id, tools = None, None, []
     if endpoint == "chat":
         messages = read_messages(body.get("messages"))
-        chat_id = _chat_id(body.get("chatId"))
+        # Vercel's clients name the chat `id`.
+        chat_id = _chat_id(body["chatId"] if body.get("chatId") is not None else body.get("id"))
+        tools = read_tools(body.get("tools"))
     elif endpoint == "completion":
         messages = [{"role": "user", "content": _prompt(body)}]
         system = _optional_text(body, "systemPrompt")
@@ -97,18 +111,36 @@ def read_request(endpoint: Endpoint, body: Any) -> GenerationRequest:
             {"role": "system", "content": OBJECT_PROMPT.format(schema=text)},
             {"role": "user", "content": prompt},
         ]
+    temperature = _temperature(body.get("temperature"), TEMPERATURES[endpoint])
     return GenerationRequest(
         endpoint=endpoint,
-        model=_model(body.get("model")),
+        model=read_model(body.get("model")),
         messages=messages,
-        temperature=_temperature(body.get("temperature"), TEMPERATURES[endpoint]),
-        max_tokens=_max_tokens(body.get("maxTokens"), MAX_TOKENS[endpoint]),
+        temperature=temperature,
+        max_tokens=min(token_cap, _max_tokens(body.get("maxTokens"), MAX_TOKENS[endpoint])),
         schema=schema,
         chat_id=chat_id,
+        tools=tools,
+        tool_choice=read_choice(body.get("toolChoice"), tools),
+        is_cacheable=_is_cacheable(body, temperature),
     )
 
 
-def _model(value: Any) -> str:
+def _is_cacheable(body: Mapping[str, Any], temperature: float) -> bool:
+    wanted = body.get("cache")
+    if wanted is not None and not isinstance(wanted, bool):
+        raise invalid("cache", "must be true or false")
+    if body.get("trigger") == "regenerate-message":  # the AI SDK's word for "another answer, please"
+        return False
+    return temperature == 0 if wanted is None else wanted
+
+
+def read_model(value: Any) -> str:
+    """Return the model that a request names, or the default.
+
+    Raises:
+        HttpError: 400, it is the name of none.
+    """
     if value is None or value == "":
         return DEFAULT_MODEL
     if not isinstance(value, str):

@@ -16,8 +16,8 @@ def read_messages(value: Any) -> list[dict[str, str]]:
     """Return `{"role", "content"}` of each message that says something.
 
     A message has `parts` (`[{"type": "text", "text": ...}]`, as the React client sends) or `content` (a string or such
-    parts, as OpenAI's clients send). Texts are joined with a line break; a tool's result is its JSON; other parts are
-    not for a text model.
+    parts, as OpenAI's clients send). Texts are joined with a line break; a tool's result is its JSON, and a message of
+    its own where it stands in the assistant's turn, as the AI SDK has it; other parts are not for a text model.
 
     Raises:
         HttpError: 400, which names the message.
@@ -26,11 +26,25 @@ def read_messages(value: Any) -> list[dict[str, str]]:
         raise invalid("messages", "required")
     if len(value) > MAX_MESSAGES:
         raise invalid("messages", f"must be at most {MAX_MESSAGES}")
-    messages = [_message(f"messages[{index}]", item) for index, item in enumerate(value)]
+    messages = [part for index, item in enumerate(value) for part in _messages(f"messages[{index}]", item)]
     spoken = [message for message in messages if message["content"]]
     if not spoken:
         raise invalid("messages", "must hold a message with text")
     return spoken
+
+
+def _messages(path: str, message: Any) -> list[dict[str, str]]:
+    """Return a message, and the results of tools that stand in it."""
+    plain = _message(path, message)
+    parts = message.get("parts") if plain["role"] == "assistant" else None
+    outputs = [part["output"] for part in parts or () if _is_tool_output(part)]
+    return [plain, *({"role": "tool", "content": _as_text(output)} for output in outputs)]
+
+
+def _is_tool_output(part: Any) -> bool:
+    """Tell whether a part is the AI SDK's `tool-<name>` or `dynamic-tool` with its output."""
+    kind = part.get("type")
+    return isinstance(kind, str) and (kind == "dynamic-tool" or kind.startswith("tool-")) and "output" in part
 
 
 def _message(path: str, message: Any) -> dict[str, str]:
@@ -66,8 +80,11 @@ def _part(path: str, part: Any) -> str:
             raise invalid(f"{path}.text", "must be a string")
         return text
     if part.get("type") == "tool-result" and "result" in part:
-        result = part["result"]
-        return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+        return _as_text(part["result"])
     if not isinstance(part.get("type"), str):
         raise invalid(f"{path}.type", "must be a string")
     return ""
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

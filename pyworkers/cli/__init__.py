@@ -27,6 +27,7 @@ SECTIONS: Final = {
         "kv": "pyworkers.cli.kv:kv",
         "d1": "pyworkers.cli.d1:d1",
         "r2": "pyworkers.cli.r2:r2",
+        "workflows": "pyworkers.cli.workflows:workflows",
     },
     "Models": {
         "models": "pyworkers.cli.models:models",

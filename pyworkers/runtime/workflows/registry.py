@@ -21,6 +21,7 @@ class Workflows:
         find_isolate: finds a worker as it is now, by name.
         aliases: deployed names of workers to those they have here.
         clock: what sleeps, retries and timeouts go by.
+        is_live: run instances; otherwise what is done to them is stored, for whoever runs them next.
     """
 
     def __init__(
@@ -30,7 +31,9 @@ class Workflows:
         *,
         aliases: Mapping[str, str],
         clock: Clock,
+        is_live: bool = True,
     ) -> None:
+        self._is_live = is_live
         self._stores = stores
         self._find_isolate = find_isolate
         self._aliases = aliases
@@ -57,6 +60,7 @@ class Workflows:
                 engine=self._stores.engine("workflows", binding.name),
                 find_isolate=self._find_isolate,
                 clock=self._clock,
+                is_live=self._is_live,
             )
         elif binding.script_name is None:  # the definition, which a reload may have changed
             workflow.worker, workflow.class_name = worker, binding.class_name

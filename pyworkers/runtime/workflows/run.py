@@ -98,6 +98,7 @@ class Run:
     def deliver(self, event_type: str) -> None:
         """Tell the run of an event that was kept for it."""
         self._steps.deliver(event_type)
+        self._clock.call_at(self._clock.now_ms(), self.gate.settling)  # who moves the clock waits for what comes of it
 
     def is_waiting_in(self, isolate: Isolate) -> bool:
         """Tell whether the run is one of this isolate's and does nothing but wait."""
@@ -142,7 +143,7 @@ class Run:
             function = getattr(instance, "run", None)
             if function is None:
                 raise type_error('The RPC receiver does not implement the method "run".')
-            result = isolate.to_rpc(await settle(function(JsObject(fields), WorkflowStep(self._steps))))
+            result = await settle(function(JsObject(fields), WorkflowStep(self._steps)))
             return structured_clone(result, for_rpc=True, stub=lambda target: target)
 
         return await isolate.run_object_event(event, work(), _directly)

@@ -31,6 +31,7 @@ class Workflow:
         name: what its data goes by.
         worker: the name of the worker whose class it runs.
         find_isolate: finds that worker as it is now; None where there is none.
+        is_live: run instances; otherwise what is done to them is stored, for whoever runs them next.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Workflow:
         engine: WorkflowEngine,
         find_isolate: Callable[[str], Isolate | None],
         clock: Clock,
+        is_live: bool = True,
     ) -> None:
         self.name = name
         self.worker = worker
@@ -50,6 +52,7 @@ class Workflow:
         self.step_limit = DEFAULT_STEP_LIMIT
         self._find_isolate = find_isolate
         self._clock = clock
+        self._is_live = is_live
         self._runs: dict[str, Run] = {}
         self._ended: set[Run] = set()
 
@@ -151,8 +154,12 @@ class Workflow:
 
     def _pause(self, record: InstanceRecord) -> None:
         run = self._runs.get(record.instance_id)
-        if run is not None and record.status in ("running", "waiting"):
+        if record.status in FINISHED or record.status in ("paused", "waitingForPause"):
+            return
+        if run is not None:
             run.pause()
+        else:
+            self.engine.set_status(record.instance_id, "paused", paused_ms=self._clock.now_ms())
 
     def _resume(self, record: InstanceRecord) -> None:
         instance_id = record.instance_id
@@ -184,6 +191,8 @@ class Workflow:
         self._begin(instance_id)
 
     def _begin(self, instance_id: str) -> None:
+        if not self._is_live:
+            return
         run = self._runs[instance_id] = Run(self, self._record(instance_id), self._clock, self._note_end)
         run.begin()
 

@@ -2,13 +2,20 @@
 import fs from "node:fs";
 import path from "node:path";
 import { Miniflare } from "miniflare";
-import { differences, mask } from "./masking.mjs";
+import { recordAssets, recordHttp, recordHttpDev } from "./fronts.mjs";
+import { differences, mask, maskLength } from "./masking.mjs";
 
 const HERE = import.meta.dirname;
 const OWN = path.join(HERE, "..", "recordings", "own");
 const COMPAT = { compatibilityDate: "2026-04-01", compatibilityFlags: ["nodejs_compat"] };
 // Area → the option of miniflare, and the name that steps use.
-const BINDINGS = { kv: ["kvNamespaces", "KV"], r2: ["r2Buckets", "R2"], d1: ["d1Databases", "DB"] };
+const BINDINGS = {
+  ...{ kv: ["kvNamespaces", "KV"], r2: ["r2Buckets", "R2"], d1: ["d1Databases", "DB"] },
+  workflows: ["workflows", "WF", (id) => ({ name: id, className: "Flow" })],
+};
+
+// Areas whose steps are requests of a client.
+const FRONTS = { http: recordHttp, http_dev: recordHttpDev, assets: recordAssets };
 
 const moduleOf = (name) => ({
   type: "ESModule",
@@ -24,14 +31,14 @@ const recordedWith = () => ({
 });
 
 async function run(area, cases) {
-  const [option, name] = BINDINGS[area] ?? []; // some areas need none
-  const bindings = Object.fromEntries(cases.map((_, number) => [`${name}__${number}`, `${area}-${number}`]));
+  const [option, name, describe = (id) => id] = BINDINGS[area] ?? []; // some areas need none
+  const bindings = Object.fromEntries(cases.map((_, number) => [`${name}__${number}`, describe(`${area}-${number}`)]));
   const miniflare = new Miniflare({
     ...COMPAT,
     cf: false,
     host: "127.0.0.1",
     port: 0,
-    modules: ["main.mjs", "steps.mjs", "decode.mjs", "encode.mjs", "names.mjs"].map(moduleOf),
+    modules: ["main.mjs", "steps.mjs", "decode.mjs", "encode.mjs", "names.mjs", "flow.mjs"].map(moduleOf),
     ...(option && { [option]: bindings }),
   });
   try {
@@ -53,13 +60,15 @@ async function run(area, cases) {
 async function recordFile(file, { write }) {
   const recording = JSON.parse(fs.readFileSync(file, "utf8"));
   const { area, cases } = recording;
-  const [first, second] = [await run(area, cases), await run(area, cases)]; // fresh instances: what differs is masked
+  const record = FRONTS[area] ?? ((cases) => run(area, cases));
+  const [first, second] = [await record(cases, recording), await record(cases, recording)]; // what differs is masked
   let steps = 0;
   let moved = 0;
   for (const [number, one] of cases.entries()) {
     const results = mask(first[number], second[number]);
     for (const [index, result] of results.entries()) {
       steps += 1;
+      if (area in FRONTS) maskLength(result);
       const lines = one.results ? differences(one.results[index], result) : [];
       moved += lines.length ? 1 : 0;
       for (const line of lines) console.log(`${one.id}#${index} ${line}`);

@@ -1,4 +1,5 @@
 // The worker that cases run in: POST /run {number, steps} answers with the results.
+export { Flow } from "./flow.mjs";
 import { recordSteps, buildScope } from "./steps.mjs";
 
 export default {

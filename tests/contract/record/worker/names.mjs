@@ -60,6 +60,15 @@ export const HELPERS = {
     throw error;
   },
   fetch: (...args) => fetch(...args),
+  waitStatus: async (instance, wanted, limitMs = 8000) => {
+    const end = Date.now() + limitMs;
+    for (;;) {
+      const s = await instance.status();
+      if (wanted.includes(s.status)) return s;
+      if (Date.now() > end) return { timedOut: true, s };
+      await sleep(50);
+    }
+  },
   atob: (text) => atob(text),
   btoa: (text) => btoa(text),
 };

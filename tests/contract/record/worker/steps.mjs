@@ -36,7 +36,7 @@ export async function recordSteps(steps, scope) {
 }
 
 /** Runs steps as a function's body: the value of a `return` step, else of the last. */
-async function runProgram(steps, scope) {
+export async function runProgram(steps, scope) {
   let last;
   for (const step of steps) {
     try {

@@ -156,14 +156,8 @@ def _small_bindings(config: WorkerConfig, stores: Stores, hosts: Hosts) -> Itera
 
 def later_bindings(config: WorkerConfig) -> Iterator[tuple[str, str]]:
     """Yield name and kind of the bindings that this version does not emulate."""
-    for producer in config.queues.producers:
-        yield producer.binding, "Queue"
-    for workflow in config.workflows:
-        yield workflow.binding, "Workflow"
     for index in config.vectorize:
         yield index.binding, "Vectorize"
-    for email in config.send_email:
-        yield email.name, "email"
     if config.assets is not None and config.assets.binding is not None and config.assets.directory is None:
         yield config.assets.binding, "assets"
 

@@ -11,6 +11,7 @@ from functools import cache, partial
 from typing import Any
 
 from pyworkers.bindings.durable import DurableObjectNamespace
+from pyworkers.bindings.email import email_module
 from pyworkers.clock import Clock, SystemClock
 from pyworkers.config.compat import resolve_compat
 from pyworkers.config.model import DurableObjectBinding, Project, ServiceBinding, WorkerConfig
@@ -26,6 +27,7 @@ from pyworkers.runtime.durable import DurableObjects
 from pyworkers.runtime.environment import Env, build_env, js_value
 from pyworkers.runtime.events import EVENT
 from pyworkers.runtime.isolate import Isolate
+from pyworkers.runtime.mail import Mailbox
 from pyworkers.runtime.metrics import Metrics
 from pyworkers.runtime.modules import CloudflareWorkers, sdk_workflows_module
 from pyworkers.runtime.queues import Queues
@@ -81,6 +83,7 @@ class Runtime:
         self.workflows = Workflows(stores, self._target, aliases=project.aliases, clock=self.clock)
         self.observer: Observer | None = None
         self.queues = Queues(stores, self._target, clock=self.clock, observer=lambda: self.observer)
+        self.mailbox = Mailbox(stores, self.clock)
         self.crons = Crons(self._target, clock=self.clock, observer=lambda: self.observer)
 
     async def __aenter__(self) -> Runtime:
@@ -201,7 +204,10 @@ class Runtime:
         self.queues.configure(config)
         for producer in config.queues.producers:
             env.replace(producer.binding, self.queues.binding(producer, realm.compat))
+        for email in config.send_email:
+            env.replace(email.name, self.mailbox.binding(email))
         realm.modules["cloudflare:workers"] = CloudflareWorkers(env)
+        realm.modules["cloudflare:email"] = email_module()
         realm.modules["python_modules/workers/workflows.js"] = sdk_workflows_module()
         isolate = Isolate(config, realm, env, self.metrics, site=site)
         isolate.exports = self._exports(isolate)

@@ -71,6 +71,9 @@ def _rows(config: WorkerConfig, project: Project, stores: Stores) -> Iterator[Ro
         yield Row(dataset.binding, "Analytics", stores.describe("analytics_engine", dataset))
     for producer in config.queues.producers:
         yield Row(producer.binding, "queue", stores.describe("queues", producer))
+    for email in config.send_email:
+        folder = "memory" if stores.state_dir is None else os.path.relpath(stores.state_dir / "email")
+        yield Row(email.name, "e-mail", f"what is sent is kept in {folder}")
     if config.ai is not None:
         yield Row(config.ai.binding, "AI", stores.describe("ai", config.ai))
     yield from _durable_objects(config, project, stores)

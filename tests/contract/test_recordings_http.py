@@ -28,12 +28,10 @@ from pyworkers.server.listener import Listener, bind
 from pyworkers.server.terminal import Output, Style
 
 WORKER = Path(__file__).parent / "http_worker"
-# Handlers of e-mail belong to another part of the project.
-LATER = (".email.",)
 
 
 def cases(area: str) -> list[Any]:
-    return [pytest.param(case, id=case["id"]) for case in load_cases(area) if not any(x in case["id"] for x in LATER)]
+    return [pytest.param(case, id=case["id"]) for case in load_cases(area)]
 
 
 @asynccontextmanager

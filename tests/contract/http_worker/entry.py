@@ -6,7 +6,7 @@ import re
 from interp import Interpreter, build_scope
 from interp_results import encode
 from interp_values import plain
-from js import Response
+from js import Headers, Response
 from pyodide.ffi import jsnull
 
 from pyworkers.js.objects import JsArray
@@ -93,3 +93,24 @@ HELPERS = JsObject(
         "enc": lambda value=None: JsPromise.run(encoded(value)),
     }
 )
+
+
+async def email(message, env, ctx):
+    state.mail.push(
+        JsObject(
+            {
+                "from": getattr(message, "from"),  # a keyword
+                "to": message.to,
+                "rawSize": message.rawSize,
+                "headers": JsArray([JsArray(pair) for pair in message.headers]),
+                "raw": await Response.new(message.raw).text(),
+                "ctor": message.constructor.name,
+            }
+        )
+    )
+    if "reject" in message.to:
+        message.setReject("not wanted")
+    if "forward" in message.to:
+        await message.forward("other@example.com", Headers.new({"X-Fwd": "1"}.items()))
+    if "throw" in message.to:
+        raise JsException("Error", "mail boom")

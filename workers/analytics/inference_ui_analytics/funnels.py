@@ -143,7 +143,7 @@ def _reached_sql(steps: Sequence[Step], time_range: TimeRange, values: Values, w
         f"found AS MATERIALIZED (SELECT {ACTOR} AS actor, id, timestamp_ms AS t, event, component FROM events "
         f"WHERE {in_range(values, time_range)} AND ({' OR '.join(matches)}))"
     )
-    window = "NULL" if window_ms is None else values.add(window_ms)
+    window = "NULL" if window_ms is None or len(steps) == 1 else values.add(window_ms)
     tables = [found, _entry_sql(matches[0], is_windowed=window_ms is not None)]
     tables += [_next_sql(index, matches[index], window) for index in range(1, len(steps))]
     last = f"way{len(steps) - 1}"

@@ -5,16 +5,19 @@ Source: wrangler 4.164.0, `validateBindingsHaveUniqueNames`
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pyworkers.config.jsonc import KeyPath
 from pyworkers.config.keys import ABSENT, FRIENDLY_NAMES
 from pyworkers.config.model import OtherBinding
 from pyworkers.config.source import Source
+from pyworkers.config.tables import R2Bucket
 
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
 def binding_names(values: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -58,6 +61,22 @@ def check_bindings(source: Source, names: Mapping[str, list[str]], places: Mappi
                     "Bindings must have unique names, so that they can all be referenced in the worker.",
                     key,
                     hint="Please change your bindings to have unique names.",
+                )
+
+
+def bucket_warnings(buckets: Sequence[R2Bucket]) -> Iterator[str]:
+    """Yield a line for every R2 bucket that cannot have its name on Cloudflare; here it can.
+
+    Source: wrangler 4.164.0, `validateR2Binding`, which refuses it
+    """
+    for index, bucket in enumerate(buckets):
+        for key in ("bucket_name", "preview_bucket_name"):
+            name = getattr(bucket, key)
+            if name is not None and not _BUCKET_NAME.fullmatch(name):
+                yield (
+                    f"r2_buckets[{index}].{key}={json.dumps(name, ensure_ascii=False)} cannot be deployed. "
+                    "Bucket names must begin and end with an alphanumeric character, only contain lowercase letters, numbers, "
+                    "and hyphens, and be between 3 and 63 characters long."
                 )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pyworkers.clock import Clock, SystemClock
 from pyworkers.config.assets import check_assets
-from pyworkers.config.bindings import binding_names, check_bindings, other_bindings
+from pyworkers.config.bindings import binding_names, bucket_warnings, check_bindings, other_bindings
 from pyworkers.config.compat import check_compat, today
 from pyworkers.config.envfiles import load_secrets
 from pyworkers.config.keys import USED
@@ -68,6 +68,7 @@ def load_worker(path: Path, environment: str | None = None, options: LoadOptions
     reader = Reader(read_source(config_path), allow_unknown=options.allow_unknown)
     values = read_values(reader, environment)
     check_bindings(reader.source, binding_names(values.found), values.places)
+    reader.warnings += bucket_warnings(values.found.get("r2_buckets", ()))
     _warn_shadowed(reader)
     config = WorkerConfig(
         name=_name(reader, values),
@@ -81,7 +82,7 @@ def load_worker(path: Path, environment: str | None = None, options: LoadOptions
         **_plain_fields(reader.source, values),
     )
     if config.assets is not None:
-        check_assets(reader.source, values, config.assets, has_main=config.main is not None)
+        check_assets(reader.source, values, config.assets, has_main="main" in values.found)
     config = _with_secrets(reader.source, values, config, options)
     config = _with_compat(reader, values, config, options)
     return replace(config, no_effect=tuple(reader.no_effect), warnings=tuple(reader.warnings))
@@ -183,7 +184,7 @@ def _with_secrets(source: Source, values: Values, config: WorkerConfig, options:
     if not declared:
         return replace(config, secrets=secrets)
     missing = [name for name in config.required_secrets if name not in secrets]
-    if missing:
+    if missing and options.needs_main:
         raise source.error(
             f"Missing required secrets: {', '.join(missing)}.",
             values.path("secrets", "required"),

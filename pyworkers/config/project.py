@@ -6,6 +6,7 @@ A worker is looked for by the name a binding uses, first among the workers that 
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -186,7 +187,7 @@ def _nearest_config(folder: Path) -> Path:
     tools, tools_path = find_tool_config(folder)
     root = tools_path.parent if tools_path else folder
     globs = tools.workers or ("*", "workers/*")
-    found = [path.relative_to(root).as_posix() for path in _expand(globs, root)]
+    found = [Path(os.path.relpath(path, root)).as_posix() for path in _expand(globs, root)]
     hint = f"Choose one: -c {' or -c '.join(found)}" if found else "Create wrangler.toml, or name a file with -c."
     names = ", ".join(reversed(CONFIG_NAMES))
     raise ConfigError(f"No {names} found in {folder} or above.", file=folder, hint=hint)
@@ -202,7 +203,8 @@ def _expand(globs: Sequence[str], root: Path) -> Iterator[Path]:
     """Yield the configuration files that globs of folders, or of files, lead to, each once."""
     seen = set()
     for pattern in globs:
-        for match in sorted(root.glob(pattern)):
+        found = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207  # that one refuses "." and "/x/*"
+        for match in sorted(Path(os.path.normpath(root / name)) for name in found):
             path = find_config(match) if match.is_dir() else match
             if path is not None and path not in seen and (match.is_dir() or path.name.startswith("wrangler.")):
                 seen.add(path)

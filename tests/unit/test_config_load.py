@@ -149,6 +149,27 @@ exclude = ["**/tests/**"]
 """
 
 
+@pytest.mark.parametrize("name", ["r2", "Photos", "my_photos", "-photos", "photos-", "p" * 64])
+def test_a_bucket_that_cannot_be_deployed_is_told(name: str, tmp_path: Path) -> None:
+    text = (
+        HEAD
+        + '[[r2_buckets]]\nbinding = "A"\nbucket_name = "photos-2"\n'
+        + f'[[r2_buckets]]\nbinding = "B"\nbucket_name = "{name}"\n'
+    )
+    assert load(tmp_path, text).warnings == (
+        f'r2_buckets[1].bucket_name="{name}" cannot be deployed. Bucket names must begin and end with an alphanumeric '
+        "character, only contain lowercase letters, numbers, and hyphens, and be between 3 and 63 characters long.",
+    )
+
+
+@pytest.mark.parametrize("table", ['[assets]\ndirectory = "public"\nbinding = "FILES"', "[secrets]\nrequired = ['A']"])
+def test_what_a_worker_needs_to_run_does_not_keep_a_command_from_its_bindings(table: str, tmp_path: Path) -> None:
+    path = tmp_path / "wrangler.toml"
+    path.write_text(f'{HEAD}kv_namespaces = [{{ binding = "KV", id = "x" }}]\n{table}\n')
+    config = load_worker(path, options=LoadOptions(needs_main=False, environ={}, clock=TODAY))
+    assert (config.main, config.kv_namespaces) == (None, (t.KVNamespace(binding="KV", id="x"),))
+
+
 def test_every_used_key_is_read(tmp_path: Path) -> None:
     assert load(tmp_path, HEAD + EVERYTHING) == WorkerConfig(
         name="app",

@@ -98,6 +98,23 @@ def test_globs_of_the_project_say_where_workers_are(tmp_path: Path) -> None:
     assert project.tools_path == tmp_path / "pyproject.toml"
 
 
+@pytest.mark.parametrize("pattern", [".", "../{root}/workers/..", "{path}", "**"])
+def test_a_glob_may_mean_the_projects_own_folder(tmp_path: Path, pattern: str) -> None:
+    pattern = pattern.format(root=tmp_path.name, path=tmp_path.as_posix())
+    (tmp_path / "pyproject.toml").write_text(f'[tool.pyworkers]\nworkers = ["{pattern}"]\n')
+    (tmp_path / "workers/api").mkdir(parents=True)
+    worker(tmp_path, "root")
+    worker(tmp_path / "workers/api", extra=binds("root"))
+    assert names(load(tmp_path / "workers/api")) == ["api", "root"]
+
+
+def test_a_folder_without_configuration_is_told_of_those_outside_of_it(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools/pyproject.toml").write_text('[tool.pyworkers]\nworkers = ["../api"]\n')
+    worker(tmp_path / "api")
+    assert refusal(tmp_path / "tools").hint == "Choose one: -c ../api/wrangler.toml"
+
+
 def test_root_configuration_may_point_into_a_worker_folder(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.pyworkers]\nworkers = ["workers/*"]\n')
     worker(tmp_path / "workers/api", "unused").unlink()

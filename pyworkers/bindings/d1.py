@@ -24,6 +24,7 @@ from pyworkers.bindings.d1_values import (
     shown_duration,
     to_engine,
 )
+from pyworkers.bindings.failures import tell
 from pyworkers.engines.d1 import (
     D1Engine,
     D1Result,
@@ -325,13 +326,14 @@ def _member(item: Any, name: str) -> Any:
 
 
 def _text_of(error: EngineError) -> str:
-    """Return the platform's text, without its prefix."""
+    """Return the platform's text, without its prefix; what is no matter of SQL is told at the terminal too."""
     if isinstance(error, SqlError):
         where = "" if error.offset is None else f" at offset {error.offset}"
         more = "" if error.extended_code is None else f" (extended: {error.extended_code})"
         return f"{error.message}{where}: {error.sqlite_code}{more}"
     if isinstance(error, StatementRefused):
         return _REFUSALS[error.refusal]
+    tell(error)
     if isinstance(error, EngineBusy):
         return "database is locked: SQLITE_BUSY"
     if isinstance(error, EngineCorrupt):

@@ -23,7 +23,6 @@ from pyworkers.bindings.kv_values import (
     check_metadata,
     cursor_key,
     get_options,
-    internal_failure,
     is_array_index,
     key_or_keys,
     key_text,
@@ -31,6 +30,7 @@ from pyworkers.bindings.kv_values import (
     listing_object,
     put_bytes,
     put_source,
+    storage_failure,
     utf16_length,
     valid_prefix,
     value_of,
@@ -128,7 +128,7 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
         try:
             await self._engine.put(key, data, metadata=metadata_text, expires_at_s=expires_at_s)
         except EngineError as error:
-            raise internal_failure("PUT") from error
+            raise storage_failure("PUT", error) from error
 
     @js_async
     async def delete(self, name: Any = MISSING) -> None:
@@ -141,7 +141,7 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
         try:
             await self._engine.delete(key)
         except EngineError as error:
-            raise internal_failure("DELETE") from error
+            raise storage_failure("DELETE", error) from error
 
     @js_async
     async def list(self, options: Any = None) -> JsObject:
@@ -162,7 +162,7 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
         try:
             page = await self._engine.list_keys(prefix=prefix, after=cursor or None, limit=limit)
         except EngineError as error:
-            raise internal_failure("GET") from error
+            raise storage_failure("GET", error) from error
         return listing_object(page)
 
     # ---- reading
@@ -176,7 +176,7 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
         try:
             entry = await self._engine.get(key)
         except EngineError as error:
-            raise internal_failure("GET") from error
+            raise storage_failure("GET", error) from error
         if entry is None:
             return jsnull
         return entry.value.decode("utf-8", "replace") if kind == "text" else value_of(entry, kind)
@@ -188,7 +188,7 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
         try:
             entry = await self._engine.get(key)
         except EngineError as error:
-            raise internal_failure("GET") from error
+            raise storage_failure("GET", error) from error
         value: Any = jsnull
         metadata: Any = jsnull
         if entry is not None:
@@ -207,7 +207,7 @@ class KvNamespace(JsProxy, js_name="KvNamespace"):
         try:
             entries = await self._engine.get_many(valid)
         except EngineError as error:
-            raise internal_failure("GET_BULK") from error
+            raise storage_failure("GET_BULK", error) from error
         values = {
             key: jsnull if entry is None else bulk_value(entry, kind, with_metadata=with_metadata)
             for key, entry in zip(valid, entries, strict=True)

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from pyworkers.bindings.arguments import is_well_formed, joined_text, optional_int32, wire_text
+from pyworkers.bindings.failures import tell
 from pyworkers.engines.kv.protocol import KVEntry, KVPage
+from pyworkers.errors import EngineError
 from pyworkers.js.buffers import ArrayBuffer, JsBuffer
 from pyworkers.js.json import parse, stringify
 from pyworkers.js.objects import JsArray
@@ -215,6 +217,12 @@ def kv_failure(method: str, status: str) -> JsException:
 
 def internal_failure(method: str) -> JsException:
     return kv_failure(method, "500 Internal Server Error")
+
+
+def storage_failure(method: str, error: EngineError) -> JsException:
+    """Make what a worker catches when its storage fails, and tell the terminal why."""
+    tell(error)
+    return internal_failure(method)
 
 
 def too_large(size: int) -> JsException:

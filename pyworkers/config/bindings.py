@@ -75,8 +75,8 @@ def bucket_warnings(buckets: Sequence[R2Bucket]) -> Iterator[str]:
             if name is not None and not _BUCKET_NAME.fullmatch(name):
                 yield (
                     f"r2_buckets[{index}].{key}={json.dumps(name, ensure_ascii=False)} cannot be deployed. "
-                    "Bucket names must begin and end with an alphanumeric character, only contain lowercase letters, numbers, "
-                    "and hyphens, and be between 3 and 63 characters long."
+                    "Bucket names must begin and end with an alphanumeric character, only contain lowercase letters, "
+                    "numbers, and hyphens, and be between 3 and 63 characters long."
                 )
 
 

@@ -73,6 +73,11 @@ FULL = {
     "d1": "D1_ERROR: database or disk is full: SQLITE_FULL",
     "r2": f"put: {INTERNAL_R2}",
 }
+# What the terminal says beside it; D1's error is SQLite's own.
+TOLD = {
+    "kv": "/kv/namespace.sqlite could not be written: the disk is full; free some space\n",
+    "r2": ": No space left on device; check the folder's permissions and the free space\n",
+}
 # SQLite tells a full disk from a write that is refused for another reason.
 REFUSED = {**FULL, "d1": "D1_ERROR: disk I/O error: SQLITE_IOERR (extended: SQLITE_IOERR_WRITE)"}
 
@@ -95,6 +100,7 @@ def test_a_full_disk_is_caught_by_the_worker_and_loses_nothing(
         assert server.ask("PUT", f"/{binding}/after", b"room") == (200, "stored")
         copy = tmp_path / "copy"
         shutil.copytree(seen_by(server.process.pid, state), copy)
+    assert TOLD.get(binding, "") in "".join(server.lines)
     check_files(copy)
     with Victim(project, "--persist-to", str(copy)) as server:
         for key in stored:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from pyworkers.bindings.failures import tell
 from pyworkers.engines.r2 import (
     DigestMismatch,
     InvalidPart,
@@ -55,4 +56,12 @@ def engine_errors(action: str) -> Iterator[None]:
             f"Actual {name} was: {error.actual.hex()} (10037)",
         ) from error
     except EngineError as error:
-        raise failure(action, _OF_ENGINE.get(type(error), INTERNAL)) from error
+        raise engine_failure(action, error) from error
+
+
+def engine_failure(action: str, error: EngineError) -> JsException:
+    """Make what a worker catches for an engine's error; where it says nothing of the reason, tell the terminal."""
+    text = _OF_ENGINE.get(type(error))
+    if text is None:
+        tell(error)
+    return failure(action, text or INTERNAL)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from functools import cached_property
 from typing import Any, Final
 
-from pyworkers.bindings.r2.errors import ALGORITHMS, INTERNAL, failure
+from pyworkers.bindings.r2.errors import ALGORITHMS, engine_failure
 from pyworkers.bindings.r2.options import HTTP_FIELDS
 from pyworkers.engines.r2 import R2Object, R2Reading
 from pyworkers.errors import EngineError
@@ -212,7 +212,7 @@ class _Pieces(AsyncIterator[bytes]):
         try:
             return await self._chunks.__anext__()
         except EngineError as error:
-            raise failure("get", INTERNAL) from error
+            raise engine_failure("get", error) from error
 
     async def aclose(self) -> None:
         self._reading.close()

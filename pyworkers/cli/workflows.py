@@ -48,7 +48,7 @@ def workflows() -> None:
     """Workflows: list, trigger and describe them; manage their instances."""
 
 
-@workflows.command("list")
+@workflows.command("list", examples=("pyworkers workflows list",))
 @_page_option
 @_per_page_option
 @_json_option
@@ -68,7 +68,7 @@ def list_command(*, place: Place, page: int, per_page: int | None, as_json: bool
         print_table([{title: workflow[key] for key, title in names.items()} for workflow in shown])
 
 
-@workflows.command()
+@workflows.command(examples=("pyworkers workflows describe orders",))
 @_name_argument
 @_json_option
 @_port_option
@@ -86,7 +86,7 @@ def describe(*, place: Place, name: str, as_json: bool, port: int) -> None:  # n
         click.echo(f"  {status + ':':17} {count}")
 
 
-@workflows.command()
+@workflows.command(examples=("""pyworkers workflows trigger orders '{"order": 7}' --id first""",))
 @_name_argument
 @click.argument("params", default="")
 @click.option("--id", "instance_id", default=None, help="The instance's id. [a new UUID]")
@@ -101,7 +101,7 @@ def trigger(*, place: Place, name: str, params: str, instance_id: str | None, po
     note(f'🚀 Workflow instance "{made["id"]}" has been triggered successfully')
 
 
-@workflows.command()
+@workflows.command(examples=("pyworkers workflows delete orders",))
 @_name_argument
 @_port_option
 @place_options
@@ -117,7 +117,7 @@ def instances() -> None:
     """Instances of a workflow."""
 
 
-@instances.command("list")
+@instances.command("list", examples=("pyworkers workflows instances list orders --status running",))
 @_name_argument
 @click.option("--status", type=click.Choice(list(STATUS_SIGNS)), default=None, help="Only those of this status.")
 @click.option("--reverse", is_flag=True, help="The oldest first.")
@@ -160,7 +160,7 @@ def list_instances(
         )
 
 
-@instances.command("describe")
+@instances.command("describe", examples=("pyworkers workflows instances describe orders latest",))
 @_name_argument
 @click.argument("instance_id", metavar="[ID]", default="latest")
 @click.option("--step-output/--no-step-output", default=True, help="Show what the steps returned.")
@@ -187,7 +187,7 @@ def describe_instance(
         print_details(name, found, details, output_limit=truncate_output_limit if step_output else None)
 
 
-@instances.command("send-event")
+@instances.command("send-event", examples=("pyworkers workflows instances send-event orders latest --type approved",))
 @_name_argument
 @click.argument("instance_id", metavar="ID")
 @click.option("--type", "event_type", required=True, help="The event's type.")
@@ -210,7 +210,7 @@ def _change(place: Place, name: str, instance_id: str, port: int, *, action: str
     return found
 
 
-@instances.command()
+@instances.command(examples=("pyworkers workflows instances pause orders latest",))
 @_name_argument
 @click.argument("instance_id", metavar="ID")
 @_port_option
@@ -221,7 +221,7 @@ def pause(*, place: Place, name: str, instance_id: str, port: int) -> None:
     note(f'⏸️ The instance "{found}" from {name} was paused successfully')
 
 
-@instances.command()
+@instances.command(examples=("pyworkers workflows instances resume orders latest",))
 @_name_argument
 @click.argument("instance_id", metavar="ID")
 @_port_option
@@ -232,7 +232,7 @@ def resume(*, place: Place, name: str, instance_id: str, port: int) -> None:
     note(f'🔄 The instance "{found}" from {name} was resumed successfully')
 
 
-@instances.command()
+@instances.command(examples=("pyworkers workflows instances restart orders latest",))
 @_name_argument
 @click.argument("instance_id", metavar="ID")
 @_port_option
@@ -243,7 +243,7 @@ def restart(*, place: Place, name: str, instance_id: str, port: int) -> None:
     note(f'🥷 The instance "{found}" from {name} was restarted successfully')
 
 
-@instances.command()
+@instances.command(examples=("pyworkers workflows instances terminate orders latest",))
 @_name_argument
 @click.argument("instance_id", metavar="ID")
 @_port_option

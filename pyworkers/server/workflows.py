@@ -27,6 +27,7 @@ from pyworkers.server.ingress import Receive, Scope, Send
 
 if TYPE_CHECKING:
     from pyworkers.js.promise import JsPromise
+    from pyworkers.runtime.runtime import Runtime
 
 WORKFLOWS_ROOT: Final = "/cdn-cgi/explorer/api/workflows"
 DEFAULT_PER_PAGE: Final = 25
@@ -65,11 +66,11 @@ class WorkflowsRoute:
     """Serves the API.
 
     Args:
-        workflows: what it tells of and acts on.
+        runtime: whose workflows it tells of and acts on.
     """
 
-    def __init__(self, workflows: Workflows) -> None:
-        self._workflows = workflows
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -83,7 +84,7 @@ class WorkflowsRoute:
             {name: values[-1] for name, values in query.items()},
             body.decode(errors="replace"),
         )
-        status, text = await answer(self._workflows, call)
+        status, text = await answer(self._runtime.workflows, call)
         await send_bytes(send, status, _JSON, text.encode())
 
 

@@ -1,6 +1,8 @@
 """Watches the project's files and replaces the isolates that a change concerns, in place.
 
 Only folders that hold a worker's code or configuration are watched, none of them below a folder of installed packages.
+In them modules, configuration and env files count, and nothing else: what a worker writes, or what
+``pyworkers dev > log.txt`` prints, must not reload it. ``build.watch_dir`` names folders in which every file counts.
 """
 
 from __future__ import annotations
@@ -28,10 +30,6 @@ IGNORED_FOLDERS: Final = frozenset(
     {"__pycache__", "build", "dist", "node_modules", "python_modules", "venv"}  # and those that start with a dot
 )
 CODE_SUFFIXES: Final = frozenset((".py", ".so"))
-DATA_SUFFIXES: Final = frozenset(
-    (".txt", ".html", ".sql", ".bin", ".json", ".jsonc", ".toml", ".yaml", ".yml", ".css", ".js", ".j2", ".jinja",
-     ".graphql", ".graphqls", ".csv")
-)  # fmt: skip
 MAX_FOLDERS: Final = 2_000
 # Measured: a change is seen after 16 ms; the watcher's defaults need 53 ms.
 _log = logging.getLogger("pyworkers.server")
@@ -126,7 +124,7 @@ class Reloader:
 
     def apply(self, paths: Iterable[Path]) -> None:
         """Reload what these changed files belong to."""
-        paths = {path for path in paths if _matters(path)}
+        paths = {path for path in paths if self._matters(path)}
         if any(self._is_config(path) for path in paths):
             self._reconfigure()
         for name in self._affected(paths):
@@ -158,6 +156,16 @@ class Reloader:
     def _may_hold(self, name: str, path: Path) -> bool:
         config = next((config for config in self._project.workers if config.name == name), None)
         return config is not None and any(path.is_relative_to(root) for root in _roots(config))
+
+    def _matters(self, path: Path) -> bool:
+        if path.name.startswith(("#", ".#")) or path.name.endswith(("~", ".swp")):
+            return False  # an editor's
+        return path.suffix in CODE_SUFFIXES or self._is_config(path) or self._is_watched(path)
+
+    def _is_watched(self, path: Path) -> bool:
+        """Tell whether the file lies in a folder that a worker's ``build.watch_dir`` names."""
+        folders = [folder for config in self._project.workers for folder in _watch_dirs(config)]
+        return any(path.is_relative_to(folder) for folder in folders)
 
     def _is_config(self, path: Path) -> bool:
         if path == self._project.tools_path:
@@ -220,12 +228,6 @@ def _needs_restart(
     old: Project, new: Project, before: Mapping[str, WorkerConfig], after: Mapping[str, WorkerConfig]
 ) -> bool:
     return list(before) != list(after) or old.tools != new.tools or dict(old.aliases) != dict(new.aliases)
-
-
-def _matters(path: Path) -> bool:
-    if path.name.startswith((".dev.vars", ".env")):
-        return True
-    return path.suffix in CODE_SUFFIXES | DATA_SUFFIXES and not path.name.startswith(("#", ".#"))
 
 
 def _watch_dirs(config: WorkerConfig) -> Iterator[Path]:

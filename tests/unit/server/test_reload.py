@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pyworkers.config.model import Project, WorkerConfig
+from pyworkers.config.tables import Build
 from pyworkers.errors import ConfigError, WorkerLoadError
 from pyworkers.server.reload import Reloader
 from pyworkers.server.terminal import Output, Style
@@ -86,8 +87,8 @@ def bench(tmp_path: Path) -> Bench:
         ("streaming/lib.py", ["streaming"]),
         ("streaming/new.py", ["streaming"]),
         ("new.py", ["api"]),
-        ("templates/page.html", ["api"]),
-        ("streaming/prompt.txt", ["streaming"]),
+        ("templates/page.html", []),
+        ("streaming/out.txt", []),
         ("entry.py~", []),
         (".entry.py.swp", []),
         ("notes.log", []),
@@ -97,6 +98,15 @@ def bench(tmp_path: Path) -> Bench:
 def test_a_file_reloads_the_worker_it_belongs_to(bench: Bench, tmp_path: Path, file: str, loaded: list[str]) -> None:
     bench.reloader.apply([tmp_path / file])
     assert bench.runtime.loaded == loaded
+
+
+def test_every_file_counts_in_a_folder_that_the_configuration_names(bench: Bench, tmp_path: Path) -> None:
+    changed = replace(bench.api, build=Build(watch_dir="templates"))
+    bench.runtime.project = replace(bench.project, workers=(changed, bench.streaming))
+    reloader = Reloader(bench.runtime, lambda: bench.project, Output(io.StringIO()))  # type: ignore[arg-type]  # a fake
+    reloader.apply([tmp_path / "templates/page.html", tmp_path / "out.txt"])
+    reloader.apply([tmp_path / "templates/page.html~", tmp_path / "other/page.html"])
+    assert bench.runtime.loaded == ["api"]
 
 
 def test_one_save_of_two_workers_reloads_both_in_order(bench: Bench, tmp_path: Path) -> None:

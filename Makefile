@@ -4,11 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: dev test check fix bench nightly gaps record export clean
+.PHONY: dev seed test check fix bench nightly gaps record export clean
 
-dev: $(STAMP)  ## run the Inference UI application with a real chat model
+dev: $(STAMP) seed  ## run the Inference UI application with a real chat model
 	@$(BIN)/pyworkers models pull smollm2
 	@$(BIN)/pyworkers dev
+
+seed: $(STAMP)  ## apply the application's migrations and store its demo tenant; a second time changes nothing
+	@$(BIN)/python workers/seed.py
 
 test: $(STAMP)  ## run the whole test suite
 	@$(BIN)/python -m pytest

@@ -65,7 +65,7 @@ async def make_account(env, name="acme", *, tier="enterprise", scopes=EVERY_SCOP
 
     await migrations._apply_missing(env.DB)
     account = Account(f"tenant-{name}", f"user-{name}", new_api_key(is_test=True))
-    granted, now = json.dumps(scopes), 1_700_000_000_000
+    granted, now = json.dumps(scopes), 1
     tenant = "INSERT INTO tenants (id, name, tier, created_at_ms, updated_at_ms) VALUES (?1, ?2, ?3, ?4, ?4)"
     user = (
         "INSERT INTO users (id, tenant_id, email, scopes, created_at_ms, updated_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?5)"

@@ -40,7 +40,7 @@ async def test_health_uses_every_binding(worker, clock):
     response = await worker.fetch("/health")
     found = await response.json()
     assert {name: check["ok"] for name, check in found["checks"].items()} == dict.fromkeys(
-        ("DB", "KV", "STORAGE", "ANALYTICS", "STREAMING"), True
+        ("DB", "KV", "STORAGE", "ANALYTICS", "STREAMING", "METRICS"), True
     )
     assert (response.status, found["status"], found["version"]) == (200, "healthy", "v1")
     assert found["timestamp"] == clock.now_ms()

@@ -94,7 +94,7 @@ async def test_events_are_listed_newest_first_and_narrowed(worker, arguments, id
 
 async def test_counts_and_shorthands(worker, clock):
     now = T0 + 30 * 86_400_000
-    clock.advance((now - clock.now_ms()) / 1000)
+    await clock.advance((now - clock.now_ms()) / 1000)
     await record(worker, *EVENTS, {"event": "view", "userId": "u1", "component": "Nav", "timestamp": now})
     query = """{ all: eventCount  views: eventCount(type: "view")  recent: eventCount(period: "24h")
       userEvents(userId: "u1", limit: 1) { component }  componentEvents(componentId: "Page") { id } }"""

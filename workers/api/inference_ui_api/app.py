@@ -14,7 +14,7 @@ from workers import Request, Response
 from .assets import delete_asset, download, get_asset, list_assets, put_asset, sign_asset
 from .call import Call, now_ms
 from .events_http import post_events
-from .forwarding import forward_stream
+from .forwarding import forward_live, forward_stream
 from .health import get_health
 from .identity import NOBODY, identify
 from .index import get_index
@@ -48,6 +48,7 @@ ROUTER: Final[Router[Call, Response]] = Router(
         Route(["/events", "/api/events", "/events/ingest"], {"POST": post_events}, access=Access("events", "events")),
         Route(["/stream/*", "/api/stream/*"], {"*": forward_stream}, access=STREAM),
         Route(["/ai"], {"POST": forward_stream}, access=STREAM),
+        Route(["/live"], {"GET": forward_live}, access=Access("graphql", "read")),
         Route(["/assets"], {"GET": list_assets}, access=ASSETS),
         Route(
             ["/assets/*"],

@@ -1,8 +1,10 @@
-"""/stream/* goes to the streaming worker, by service binding: method, query, headers and body go there unread, the
-status, headers and body come back as they are made.
+"""/stream/* goes to the streaming worker, /live to the analytics worker, by service binding: method, query, headers and
+body go there unread, the status, headers and body come back as they are made.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import js
 from pyodide.ffi import JsException
@@ -21,6 +23,7 @@ MAX_TOKENS_HEADER = "x-inference-ui-max-tokens"
 REQUEST_ID_HEADER = "x-inference-ui-request"
 # Credentials end here: the streaming worker is told whom it works for and needs no secret.
 CREDENTIALS = ("authorization", "x-api-key", "x-inference-key", "cookie")
+REAL_TIME = "realTimeAnalytics"
 CLIENT_ERROR, SERVER_ERROR = 400, 500
 
 
@@ -34,7 +37,7 @@ async def forward_stream(call: Call) -> Response:
     if is_generation:
         await reserve_ai_request(call.data, call.identity, now_ms=now_ms())
     try:
-        answered = await _send(call)
+        answered = await _send(call, call.env.STREAMING, "streaming")
     except BaseException:
         if is_generation:
             await give_back_ai_request(call.data, now_ms=now_ms())
@@ -45,7 +48,19 @@ async def forward_stream(call: Call) -> Response:
     return Response(js.Response.new(answered.js_object.body, answered.js_object))
 
 
-async def _send(call: Call) -> Response:
+async def forward_live(call: Call) -> Response:
+    """Forward GET /live, figures of the tenant as they change, to the analytics worker.
+
+    Raises:
+        HttpError: 403 the tenant's tier does not have it; 503 the analytics worker cannot be reached.
+    """
+    if REAL_TIME not in call.identity.tier.features:
+        raise HttpError(403, f"This feature requires developer tier or higher. Current tier: {call.identity.tier.name}")
+    answered = await _send(call, call.env.METRICS, "analytics")
+    return Response(js.Response.new(answered.js_object.body, answered.js_object))
+
+
+async def _send(call: Call, binding: Any, name: str) -> Response:
     url = call.url._replace(path=call.tail or call.url.path, query=_without_key(call.url.query)).geturl()
     # Made from the request that came, it keeps its method, headers, body and abort signal: a client that leaves is
     # seen in the other worker too.
@@ -56,11 +71,11 @@ async def _send(call: Call) -> Response:
     forwarded.headers.set(MAX_TOKENS_HEADER, str(call.identity.tier.max_tokens))
     forwarded.headers.set(REQUEST_ID_HEADER, call.request_id)
     try:
-        answered: Response = await call.env.STREAMING.fetch(forwarded, signal=forwarded.signal)
+        answered: Response = await binding.fetch(forwarded, signal=forwarded.signal)
     except (JsException, OSError) as error:
-        raise _unavailable(str(error)) from error
+        raise _unavailable(name, str(error)) from error
     if answered.status >= SERVER_ERROR and not _is_json(answered):
-        raise _unavailable(await answered.text())  # not the streaming worker's words: it speaks JSON
+        raise _unavailable(name, await answered.text())  # not the worker's words: it speaks JSON
     return answered
 
 
@@ -72,6 +87,6 @@ def _is_json(response: Response) -> bool:
     return str(response.js_object.headers.get("content-type")).startswith("application/json")
 
 
-def _unavailable(why: str) -> HttpError:
-    print(f"stream: {redact(why)}")  # for the worker's log
-    return HttpError(503, "The streaming service is unavailable", headers={"retry-after": "1"})
+def _unavailable(name: str, why: str) -> HttpError:
+    print(f"{name}: {redact(why)}")  # for the worker's log
+    return HttpError(503, f"The {name} service is unavailable", headers={"retry-after": "1"})

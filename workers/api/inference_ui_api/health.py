@@ -15,7 +15,7 @@ from .web import json_response
 TIMEOUT_S = 5
 # A healthy answer is reused for this long: a crowd of probes must not become a crowd of reads.
 REUSE_MS = 1000
-BINDINGS = ("DB", "KV", "STORAGE", "ANALYTICS", "STREAMING")
+BINDINGS = ("DB", "KV", "STORAGE", "ANALYTICS", "STREAMING", "METRICS")
 
 Check = dict[str, Any]
 
@@ -70,8 +70,8 @@ async def _use(name: str, binding: Any) -> str | None:
         await binding.get("health")
     elif name == "STORAGE":
         await binding.head("health")
-    elif name == "STREAMING":
-        response = await binding.fetch("http://inference-ui-streaming/health")
+    elif name in ("STREAMING", "METRICS"):
+        response = await binding.fetch("http://internal/health")
         await response.text()
         if response.status != 200:
             return f"answered {response.status}"

@@ -1,8 +1,7 @@
-"""Fields that the analytics worker answers, by RPC.
+"""Fields that the analytics worker answers, by RPC: `await env.METRICS.<method>(tenant_id, arguments)`.
 
-Each is a method of its own name, `await env.METRICS.<field>(request)`. `request` is `{"tenantId", "userId", "tier",
-"arguments"}`: the identity comes from this worker and is trusted by that one, which has no public address. It answers
-`{"data": ...}`, in the shape of the field's type, or `{"error": {"code", "message"}}` for what the client can mend.
+The tenant comes from the caller's credentials; that worker trusts this one, and has no public address. It answers in
+the shape of the field's type. A TypeError of it names a wrong argument, a RangeError what the tenant does not have.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from pyodide.ffi import JsException
 
 from .call import Call
 from .secrets_text import redact
-from .web import HttpError
+from .web import HttpError, header
 
 if TYPE_CHECKING:
     from graphql import GraphQLResolveInfo
@@ -29,33 +28,37 @@ class RemoteField:
 
     Attributes:
         feature: what the tenant's tier must include; None for what every tier has.
+        method: of the worker, where it is not the field's name.
+        takes_tenant: whether the method is about a tenant at all.
     """
 
     scope: str = "read"
     feature: str | None = None
+    method: str | None = None
+    takes_tenant: bool = True
 
 
 REMOTE_FIELDS: Final[Mapping[str, RemoteField]] = {
     **dict.fromkeys(
         (
-            "flowAnalytics",
             "eventMetrics",
             "flowMetrics",
             "sessionMetrics",
             "componentAnalytics",
             "trendAnalysis",
-            "attributionModels",
         ),
         RemoteField(),
     ),
+    "flowAnalytics": RemoteField(method="flowMetrics"),
+    "attributionModels": RemoteField(takes_tenant=False),
+    "userFunnels": RemoteField(feature=ADVANCED, method="funnels"),
+    "userCohorts": RemoteField(feature=ADVANCED, method="cohorts"),
     **dict.fromkeys(
         (
             "funnel",
-            "userFunnels",
             "analyzeFunnel",
             "funnelInsights",
             "cohort",
-            "userCohorts",
             "cohortSize",
             "cohortRetention",
             "compareCohorts",
@@ -80,9 +83,18 @@ def remote(name: str, field: RemoteField) -> Callable[..., Any]:
         assert isinstance(call, Call)
         if field.feature is not None:
             _require_feature(call, field.feature)
-        return await _ask(call, name, arguments)
+        return await _ask(call, field.method or name, _arguments(call, field, arguments))
 
     return resolve
+
+
+def _arguments(call: Call, field: RemoteField, arguments: Mapping[str, Any]) -> tuple[Any, ...]:
+    if not field.takes_tenant:
+        return ()
+    given = dict(arguments.get("input") or arguments)
+    if field.scope == "write" and given.get("sessionId") is None:
+        given["sessionId"] = header(call.request, "x-session-id")
+    return call.tenant_id, given
 
 
 def _require_feature(call: Call, feature: str) -> None:
@@ -96,23 +108,19 @@ def _require_feature(call: Call, feature: str) -> None:
         )
 
 
-async def _ask(call: Call, name: str, arguments: Mapping[str, Any]) -> Any:
+async def _ask(call: Call, method: str, arguments: tuple[Any, ...]) -> Any:
     metrics = getattr(call.env, "METRICS", None)
-    identity = call.identity
-    request = {
-        "tenantId": identity.tenant_id,
-        "userId": identity.user_id,
-        "tier": identity.tier.name,
-        "arguments": dict(arguments),
-    }
     try:
         if metrics is None:
             raise OSError("METRICS is not bound; see wrangler.toml")
-        answered = await getattr(metrics, name)(request)
+        return await getattr(metrics, method)(*arguments)
     except (JsException, OSError) as error:
-        print(f"analytics: {name}: {redact(str(error))}")  # for the worker's log
+        if _is_for_client(error):
+            raise HttpError(400, str(getattr(error, "message", error)), code="BAD_USER_INPUT") from error
+        print(f"analytics: {method}: {redact(str(error))}")  # for the worker's log
         raise HttpError(503, "The analytics service is unavailable", code="SERVICE_UNAVAILABLE") from error
-    problem = answered.get("error")
-    if problem is not None:
-        raise HttpError(400, str(problem["message"]), code=str(problem["code"]))
-    return answered["data"]
+
+
+def _is_for_client(error: Exception) -> bool:
+    name = getattr(error, "name", "")
+    return name == "RangeError" or (name == "TypeError" and "RPC receiver" not in str(error))

@@ -57,6 +57,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "r2": ("bucket_name",),
     "analytics_engine": ("dataset",),
     "queues": ("queue",),
+    "workflows": ("name",),
 }
 
 

@@ -77,6 +77,7 @@ def _rows(config: WorkerConfig, project: Project, stores: Stores) -> Iterator[Ro
     if config.ai is not None:
         yield Row(config.ai.binding, "AI", stores.describe("ai", config.ai))
     yield from _durable_objects(config, project, stores)
+    yield from _workflows(config, project, stores)
     yield from _services(config, project)
     yield from _small_rows(config)
     for other in config.other_bindings:
@@ -113,6 +114,17 @@ def _durable_objects(config: WorkerConfig, project: Project, stores: Stores) -> 
             continue
         owner = f"{binding.script_name}'s " if binding.script_name else ""
         yield Row(binding.name, "Durable Object", f"{owner}{binding.class_name}  {stores.describe_durable_objects()}")
+
+
+def _workflows(config: WorkerConfig, project: Project, stores: Stores) -> Iterator[Row]:
+    missing = {entry.binding: entry for entry in project.missing if entry.worker == config.name}
+    for binding in config.workflows:
+        entry = missing.get(binding.binding)
+        if entry is None:
+            yield Row(binding.binding, "Workflow", stores.describe("workflows", binding))
+            continue
+        near = f"; did you mean {entry.nearest}?" if entry.nearest else ""
+        yield Row(binding.binding, "Workflow", f"{entry.service} is not there: instances fail{near}", is_wrong=True)
 
 
 def _services(config: WorkerConfig, project: Project) -> Iterator[Row]:

@@ -16,13 +16,20 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlsplit
 
-from pyworkers.runtime.triggers import FacadeScheduledController, ScheduledController
+from pyworkers.errors import WorkerLoadError
+from pyworkers.runtime.cron_schedule import run_scheduled
+from pyworkers.runtime.triggers import FacadeScheduledController, Occurrence, ScheduledController
 from pyworkers.server.access import AccessLog
 from pyworkers.server.egress import send_bytes
-from pyworkers.server.errors import TEXT, describe_failure
+from pyworkers.server.errors import TEXT
 from pyworkers.server.ingress import Receive, Scope, Send
+from pyworkers.server.mail import EmailRoute
 from pyworkers.server.metrics import CONTENT_TYPE, render_metrics, resident_bytes
+from pyworkers.server.occurrences import OccurrenceLog
+from pyworkers.server.queues import PATH as QUEUE_PATH
+from pyworkers.server.queues import QueueRoute
 from pyworkers.server.s3 import S3_ROOT, S3Route
+from pyworkers.server.workflows import WORKFLOWS_ROOT, WorkflowsRoute
 
 if TYPE_CHECKING:
     from pyworkers.runtime.runtime import Runtime
@@ -46,19 +53,26 @@ class Control:
 
     def __init__(self, runtime: Runtime, log: AccessLog, *, hosts: tuple[str, ...] = ()) -> None:
         self._runtime = runtime
-        self._log = log
         self._hosts = frozenset(hosts)
+        self._observer = OccurrenceLog(log)
+        runtime.observer = self._observer
         self.s3 = S3Route(runtime, log)
+        self._queues = QueueRoute(runtime)
+        self._trees: dict[str, Route] = {S3_ROOT: self.s3, WORKFLOWS_ROOT: WorkflowsRoute(runtime)}
         self._routes: dict[str, Route] = {
             **dict.fromkeys(_SCHEDULED, self._scheduled),
             "/__scheduled": self._scheduled,
+            "/cdn-cgi/handler/email": EmailRoute(runtime),
             "/cdn-cgi/metrics": self._metrics,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> bool:
         """Answer a request if it is for one of the routes; False leaves it to the worker."""
         path: str = scope["path"]
-        route = self.s3 if path == S3_ROOT or path.startswith(f"{S3_ROOT}/") else self._routes.get(path)
+        root = next((root for root in self._trees if path == root or path.startswith(f"{root}/")), None)
+        route = self._routes.get(path) if root is None else self._trees[root]
+        if route is None and QUEUE_PATH.fullmatch(path):
+            route = self._queues
         if route is None and not path.startswith(_RESERVED):
             return False
         refusal = self._refusal(scope)
@@ -122,29 +136,14 @@ class Control:
 
     async def _run_scheduled(self, controller: ScheduledController) -> bool:
         """Run the handler and what it keeps alive; tells whether none of it failed."""
-        prints = self._log.prints()
         started_s = perf_counter()
-        bindings: dict[str, int] = {}
-        error = ""
-        succeeded = False
         try:
             isolate = self._runtime.primary
-            event = isolate.open_event("scheduled")
-            event.prints, bindings = prints, event.bindings
-            await isolate.trigger("scheduled", controller, event=event)
-            succeeded = await event.until_done()
-        except Exception as raised:
-            error = describe_failure(raised)
-        self._log.request(
-            "SCHEDULED",
-            controller.cron or "-",
-            200 if succeeded else 500,
-            started_s=started_s,
-            bindings=bindings,
-            prints=prints,
-            error=error,
-        )
-        return succeeded
+        except WorkerLoadError as error:
+            failed = Occurrence("SCHEDULED", controller.cron or "-", None, started_s, succeeded=False, error=error)
+            self._observer.closed(failed)
+            return False
+        return await run_scheduled(isolate, controller, self._observer)
 
 
 async def _send_json(send: Send, status: int, value: object) -> None:

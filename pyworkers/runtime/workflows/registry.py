@@ -10,6 +10,7 @@ from pyworkers.clock import Clock
 from pyworkers.config.model import WorkerConfig, WorkflowBinding
 from pyworkers.runtime.isolate import Isolate
 from pyworkers.runtime.stores import Stores
+from pyworkers.runtime.triggers import Observer
 from pyworkers.runtime.workflows.workflow import Workflow
 
 
@@ -21,6 +22,7 @@ class Workflows:
         find_isolate: finds a worker as it is now, by name.
         aliases: deployed names of workers to those they have here.
         clock: what sleeps, retries and timeouts go by.
+        observer: finds who is told of a run that is over.
         is_live: run instances; otherwise what is done to them is stored, for whoever runs them next.
     """
 
@@ -31,8 +33,10 @@ class Workflows:
         *,
         aliases: Mapping[str, str],
         clock: Clock,
+        observer: Callable[[], Observer | None] = lambda: None,
         is_live: bool = True,
     ) -> None:
+        self._observer = observer
         self._is_live = is_live
         self._stores = stores
         self._find_isolate = find_isolate
@@ -60,6 +64,7 @@ class Workflows:
                 engine=self._stores.engine("workflows", binding.name),
                 find_isolate=self._find_isolate,
                 clock=self._clock,
+                observer=self._observer,
                 is_live=self._is_live,
             )
         elif binding.script_name is None:  # the definition, which a reload may have changed

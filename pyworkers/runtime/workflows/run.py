@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any, Protocol
 
 from pyworkers.bindings.workflows import WorkflowStep
@@ -23,8 +24,10 @@ from pyworkers.js.promise import settle
 from pyworkers.js.serialization import deserialize
 from pyworkers.js.values import JsException, JsObject, type_error
 from pyworkers.pyodide.suspension import Suspendable
-from pyworkers.runtime.failures import format_traceback, plain_error
+from pyworkers.runtime.events import Event
+from pyworkers.runtime.failures import plain_error
 from pyworkers.runtime.isolate import Isolate
+from pyworkers.runtime.triggers import Occurrence
 from pyworkers.runtime.workflows.gate import Gate
 from pyworkers.runtime.workflows.history import LogEvent, error_object, log_entry
 from pyworkers.runtime.workflows.step_store import StepStore
@@ -45,6 +48,10 @@ class RunOwner(Protocol):
         """Return the worker as it is now."""
         ...
 
+    def report(self, occurrence: Occurrence) -> None:
+        """Tell of a run that is over."""
+        ...
+
 
 class Run:
     """One run; make it, then `begin`.
@@ -62,6 +69,8 @@ class Run:
         self._isolate: Isolate | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_stopped = False
+        self._event: Event | None = None
+        self._started_s = perf_counter()
         self.gate = Gate(clock, self._paused)
         self._store = StepStore(owner.engine, record.instance_id, self.gate, clock)
         self._steps = Steps(self._store, step_limit=owner.step_limit, on_fatal=self._fatal)
@@ -131,7 +140,7 @@ class Run:
         cls = isolate.handlers.workflows.get(owner.class_name)
         if cls is None:
             raise type_error(f'The entrypoint "{owner.class_name}" was not found: {isolate.name} has no such workflow')
-        event = isolate.open_event("workflow")
+        event = self._event = isolate.open_event("workflow")
         fields = {
             "payload": deserialize(self._record.params),
             "timestamp": Date(self._record.created_ms),
@@ -151,6 +160,7 @@ class Run:
     # ---- how it ends
 
     def _succeeded(self, result: Any) -> None:
+        self._report(None)
         self._set_status("complete", log_entry(LogEvent.WORKFLOW_SUCCESS, {"result": result}))
 
     def _failed(self, raised: Exception) -> None:
@@ -163,19 +173,21 @@ class Run:
                 error = JsException("NonRetryableError", non_retryable_message(error))
             else:
                 error = JsException("WorkflowFatalError", NOT_HANDLED)
-        _log.error(
-            "workflow %s, instance %s failed\n%s", self._owner.name, self.instance_id, format_traceback(raised).rstrip()
-        )
+        self._report(raised)
         self._errored(error)
 
     def _fatal(self, error: JsException) -> None:
         """End the instance with an error that the worker's code does not see."""
-        _log.error("workflow %s, instance %s: %s", self._owner.name, self.instance_id, error.message)
+        self._report(error)
         self._errored(error)
         self.stop()
 
     def _errored(self, error: JsException) -> None:
         self._set_status("errored", log_entry(LogEvent.WORKFLOW_FAILURE, {"error": error_object(error)}))
+
+    def _report(self, error: BaseException | None) -> None:
+        target = f"{self._owner.name}/{self.instance_id}"
+        self._owner.report(Occurrence("WORKFLOW", target, self._event, self._started_s, error is None, error))
 
     def _paused(self) -> None:
         self._owner.engine.set_status(self.instance_id, "paused", paused_ms=self._clock.now_ms())

@@ -14,8 +14,10 @@ from pyworkers.engines.workflows import FINISHED, InstanceRecord, WorkflowEngine
 from pyworkers.errors import InternalError
 from pyworkers.js.serialization import deserialize, serialize
 from pyworkers.js.values import JsException, JsObject
+from pyworkers.runtime.failures import format_traceback
 from pyworkers.runtime.isolate import Isolate
 from pyworkers.runtime.services import not_found
+from pyworkers.runtime.triggers import Observer, Occurrence
 from pyworkers.runtime.workflows.history import LogEvent, details_of, log_entry, status_of
 from pyworkers.runtime.workflows.run import Run
 
@@ -31,6 +33,7 @@ class Workflow:
         name: what its data goes by.
         worker: the name of the worker whose class it runs.
         find_isolate: finds that worker as it is now; None where there is none.
+        observer: finds who is told of a run that is over.
         is_live: run instances; otherwise what is done to them is stored, for whoever runs them next.
     """
 
@@ -43,6 +46,7 @@ class Workflow:
         engine: WorkflowEngine,
         find_isolate: Callable[[str], Isolate | None],
         clock: Clock,
+        observer: Callable[[], Observer | None] = lambda: None,
         is_live: bool = True,
     ) -> None:
         self.name = name
@@ -52,6 +56,7 @@ class Workflow:
         self.step_limit = DEFAULT_STEP_LIMIT
         self._find_isolate = find_isolate
         self._clock = clock
+        self._observer = observer
         self._is_live = is_live
         self._runs: dict[str, Run] = {}
         self._ended: set[Run] = set()
@@ -66,6 +71,14 @@ class Workflow:
         if isolate is None:
             raise JsException("Error", not_found(self.worker))
         return isolate
+
+    def report(self, occurrence: Occurrence) -> None:
+        """Tell of a run that is over; without anybody to tell, what has failed is logged."""
+        observer = self._observer()
+        if observer is not None:
+            observer.closed(occurrence)
+        elif occurrence.error is not None:
+            _log.error("workflow %s failed\n%s", occurrence.target, format_traceback(occurrence.error).rstrip())
 
     # ---- what the binding asks for
 

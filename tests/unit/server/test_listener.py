@@ -1,42 +1,36 @@
-"""Which sockets the server listens on."""
+"""The sockets that the server listens on."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from collections.abc import Callable
 
 import pytest
+import uvloop
 
-from pyworkers.errors import UsageError
 from pyworkers.server.listener import bind
 
 
-def close(sockets: list[socket.socket]) -> None:
-    for listener in sockets:
-        listener.close()
+@pytest.mark.parametrize("make_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_small_writes_leave_at_once(make_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    async def main() -> int:
+        listeners, port = bind("127.0.0.1", 0)
+        accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
+        class Protocol(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                connection = transport.get_extra_info("socket")
+                accepted.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                transport.close()
 
-def test_a_port_in_use_gives_the_next_free_one() -> None:
-    first, port = bind("127.0.0.1", 0)
-    try:
-        second, next_port = bind("127.0.0.1", port)
-        close(second)
-        assert port < next_port <= port + 100
-    finally:
-        close(first)
+        server = await asyncio.get_running_loop().create_server(Protocol, sock=listeners[0])
+        async with server:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            no_delay = await accepted
+            writer.close()
+            await writer.wait_closed()
+        return no_delay
 
-
-def test_localhost_is_the_loopback_of_both_families() -> None:
-    sockets, port = bind("localhost", 0)
-    try:
-        addresses = [listener.getsockname()[:2] for listener in sockets]
-        assert addresses[0] == ("127.0.0.1", port)
-        assert addresses[1:] in ([], [("::1", port)])
-    finally:
-        close(sockets)
-
-
-def test_an_address_that_is_not_ours_is_explained() -> None:
-    with pytest.raises(UsageError) as caught:
-        bind("192.0.2.1", 0)
-    assert caught.value.message == 'cannot listen on "192.0.2.1": Cannot assign requested address'
-    assert caught.value.hint == "pass --ip 127.0.0.1, or an address of this machine"
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        assert runner.run(main()) != 0

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
+from pyworkers.config.source import nearest
 from pyworkers.js.request import Request
 from pyworkers.runtime.isolate import Isolate
 from pyworkers.runtime.runtime import Runtime
@@ -12,6 +15,10 @@ from pyworkers.runtime.triggers import ScheduledController
 from pyworkers.server.cf import incoming_cf
 
 ORIGIN = "http://localhost"
+_OPTIONS: Final = frozenset(
+    {"body", "cache", "cf", "credentials", "duplex", "fetcher", "headers", "integrity", "json_body", "keepalive"}
+    | {"method", "mode", "redirect", "referrer", "referrerPolicy", "signal"}
+)
 
 
 class TestWorker:
@@ -49,19 +56,22 @@ class TestWorker:
 
         Args:
             resource: a path (``/x?y=1``), a URL, or a Request of the SDK.
-            options: as of the SDK's ``fetch``: method, headers, body …; ``redirect`` is ``manual``, as for a browser's
-                request that reaches a worker.
+            options: as of the SDK's ``fetch``: method, headers, body …; ``json_body`` is sent as JSON in place of
+                ``body``; ``redirect`` is ``manual``, as for a browser's request that reaches a worker.
 
         Raises:
+            TypeError: an option that no request has.
             Exception: whatever escaped the worker's handler, as it was raised.
         """
+        options = _request_options(options)
         sdk = self.isolate.sdk
         if isinstance(resource, str):
             url = ORIGIN + resource if resource.startswith("/") else resource
             request: Request = sdk.Request(url, **{"redirect": "manual", **options}).js_object
         else:
             request = sdk.Request(resource, **options).js_object if options else resource.js_object
-        response = await self.isolate.fetch(request.delivered(cf=partial(incoming_cf, "1.1")))
+        cf = partial(incoming_cf, "1.1", overrides=self._runtime.project.tools.dev.cf)
+        response = await self.isolate.fetch(request.delivered(cf=cf))
         return sdk.Response(response.received(request))
 
     async def scheduled(self, *, cron: str = "* * * * *", scheduled_time_ms: int | None = None) -> ScheduledController:
@@ -89,3 +99,24 @@ class TestWorker:
             return sdk.python_from_rpc(result)
 
         return call
+
+
+def _request_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options that the SDK's Request takes: it would pass over those that it does not know.
+
+    Raises:
+        TypeError: an option that no request has.
+    """
+    for name in options:
+        if name not in _OPTIONS:
+            near = "json_body" if name == "json" else nearest(name, _OPTIONS)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(_OPTIONS))}"
+            raise TypeError(f'worker.fetch() has no option "{name}"; {hint}')
+    taken = dict(options)
+    if "json_body" in taken:
+        taken["body"] = json.dumps(taken.pop("json_body"))
+        headers = dict(taken.get("headers") or {})
+        if not any(name.lower() == "content-type" for name in headers):
+            headers["content-type"] = "application/json"
+        taken["headers"] = headers
+    return taken

@@ -80,3 +80,41 @@ def test_what_cannot_be_loaded_is_told_in_lines(
     text = failed(project, "async def test_it(worker):\n    pass\n", errors=1)
     assert expected.format(project.path) in text
     assert "ConfigError" not in text
+
+
+def test_a_request_brings_the_projects_cf_and_json(project: pytest.Pytester) -> None:
+    project.path.joinpath("pyproject.toml").write_text('[tool.pyworkers.dev.cf]\ncolo = "TST"\n')
+    project.path.joinpath("entry.py").write_text("""
+from workers import Response
+
+async def fetch(request, env):
+    body = await request.json()
+    cf = request.js_object.cf
+    return Response.json([request.method, request.headers["content-type"], body, cf.colo, cf.country])
+""")
+    test = """
+        async def test_it(worker):
+            response = await worker.fetch("/", method="POST", json_body={"a": 1})
+            assert await response.json() == ["POST", "application/json", {"a": 1}, "TST", "US"]
+            response = await worker.fetch("/", method="POST", json_body=[], headers={"Content-Type": "text/x"})
+            assert await response.json() == ["POST", "text/x", [], "TST", "US"]
+    """
+    failed(project, test, passed=1)
+
+
+def test_an_option_that_no_request_has_is_refused(project: pytest.Pytester) -> None:
+    test = """
+        import pytest
+
+        @pytest.mark.parametrize(("option", "hint"), [
+            ("json", "did you mean json_body?"),
+            ("header", "did you mean headers?"),
+            ("x", "there are body, cache, cf, credentials, duplex, fetcher, headers, integrity, json_body, keepalive, "
+                "method, mode, redirect, referrer, referrerPolicy, signal"),
+        ])
+        async def test_it(worker, option, hint):
+            with pytest.raises(TypeError) as caught:
+                await worker.fetch("/", **{option: None})
+            assert str(caught.value) == f'worker.fetch() has no option "{option}"; {hint}'
+    """
+    failed(project, test, passed=3)

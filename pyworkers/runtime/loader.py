@@ -92,8 +92,15 @@ class ModuleNamespace:
                 return True
         # A folder without __init__.py is a namespace package only where nothing else has the name.
         if any((Path(root) / top).is_dir() for root in self.roots):
-            return top not in sys.modules and importlib.util.find_spec(top) is None
+            return not _is_installed(top)
         return False
+
+    def _name_plainly(self, error: ModuleNotFoundError) -> None:
+        """Say which module is missing as the worker's author named it."""
+        if error.name is not None and error.name.startswith(f"{self.prefix}."):
+            error.name = plain_name(error.name)
+            error.msg = error.msg.replace(f"{self.prefix}.", "")
+            error.args = (error.msg,)
 
     def _import(
         self,
@@ -106,7 +113,11 @@ class ModuleNamespace:
         if level == 0:
             top = name.partition(".")[0]
             if self.owns(top):
-                _plain_import_module(f"{self.prefix}.{name}")
+                try:
+                    _plain_import_module(f"{self.prefix}.{name}")
+                except ModuleNotFoundError as error:
+                    self._name_plainly(error)
+                    raise
                 if fromlist:
                     return _plain_import(f"{self.prefix}.{name}", globals, locals, fromlist, 0)
                 return sys.modules[f"{self.prefix}.{top}"]
@@ -116,6 +127,15 @@ class ModuleNamespace:
 def plain_name(name: str) -> str:
     """Return a module's name as its author wrote it, without the namespace's prefix."""
     return name.partition(".")[2] if name.startswith(PREFIX) else name
+
+
+def _is_installed(top: str) -> bool:
+    """Tell whether the ordinary import system has a module or package of this name; namespace packages do not count."""
+    module = sys.modules.get(top)
+    spec = importlib.util.find_spec(top) if module is None else module.__spec__
+    if spec is None:
+        return module is not None
+    return spec.origin is not None or spec.submodule_search_locations is None
 
 
 class _Loader(SourceFileLoader):

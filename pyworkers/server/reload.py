@@ -177,6 +177,7 @@ class Reloader:
     def _reload(self, name: str, paths: list[Path]) -> None:
         started_s = perf_counter()
         try:
+            self._check_main(name)
             self._runtime.load(name)
         except WorkerLoadError as error:
             self._report(name, error)
@@ -184,6 +185,13 @@ class Reloader:
         milliseconds = (perf_counter() - started_s) * 1000
         shown = ", ".join(path.name for path in paths[:3]) + (" ..." if len(paths) > 3 else "")
         self._output.line(self._output.style(f"Reloaded {name} ({shown}, {milliseconds:.0f} ms)", "cyan"))
+
+    def _check_main(self, name: str) -> None:
+        main = next(config.main for config in self._project.workers if config.name == name)
+        if main is not None and not main.is_file():
+            raise WorkerLoadError(
+                f"{main.name} is not there any more", worker=name, file=main, hint='put it back, or change "main"'
+            )
 
     def _reconfigure(self) -> None:
         try:

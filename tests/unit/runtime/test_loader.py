@@ -70,6 +70,21 @@ def test_a_folder_without_init_does_not_hide_an_installed_package(namespace):
     assert space.import_module("assets.x").Y == 1
 
 
+def test_a_folder_without_init_is_found_before_another_such_folder(namespace, tmp_path, monkeypatch):
+    (tmp_path / "path/parts").mkdir(parents=True)
+    (tmp_path / "path/parts/x.py").write_text("Y = 2")
+    monkeypatch.syspath_prepend(tmp_path / "path")
+    space = namespace("w", {"entry.py": "import parts.x", "parts/x.py": "Y = 1"})
+    assert space.load("entry").parts.x.Y == 1
+
+
+def test_a_missing_submodule_is_called_as_its_author_does(namespace):
+    space = namespace("w", {"entry.py": "import lib.nosuch", "lib/__init__.py": ""})
+    with pytest.raises(ModuleNotFoundError) as caught:
+        space.load("entry")
+    assert (str(caught.value), caught.value.name) == ("No module named 'lib.nosuch'", "lib.nosuch")
+
+
 def test_classes_work_with_what_looks_modules_up(namespace):
     space = namespace(
         "w",

@@ -136,6 +136,18 @@ def test_a_bad_save_shows_file_and_line(bench: Bench, tmp_path: Path) -> None:
     )
 
 
+def test_a_main_module_that_is_removed_keeps_the_last_good_code(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "entry.py").unlink()
+    bench.reloader.apply([tmp_path / "entry.py"])
+    assert bench.runtime.loaded == []
+    assert bench.stream.getvalue() == (
+        "api could not be loaded\n"
+        "entry.py is not there any more\n"
+        'put it back, or change "main"\n'
+        "The last code that loaded goes on answering.\n"
+    )
+
+
 def test_a_changed_configuration_reconfigures_its_worker_only(bench: Bench, tmp_path: Path) -> None:
     changed = replace(bench.streaming, vars={"A": 1})
     bench.next_project = replace(bench.project, workers=(bench.api, changed))

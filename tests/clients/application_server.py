@@ -75,7 +75,7 @@ def write_project(folder: Path) -> None:
 
 
 def add_account(dev: Dev, folder: Path) -> None:
-    """Store a tenant, its user and its key, with the command that people use."""
+    """Store a tenant, its user and its key, and the demo tenant of `make dev`, with the command that people use."""
     event = {"id": "first", "event": "first"}
     assert dev.client.post("/events", json=event).status_code == 200  # the first request makes the tables
     scopes = json.dumps(SCOPES)
@@ -89,8 +89,14 @@ INSERT INTO api_keys (id, tenant_id, user_id, key_hash, key_prefix, name, scopes
     1700000000000);
 """
     (folder / "account.sql").write_text(script, encoding="utf-8")
+    for file in ("account.sql", "workers/api/seed.sql"):
+        run_pyworkers(folder, "d1", "execute", "DB", "--yes", "--file", file)
+
+
+def run_pyworkers(folder: Path, *arguments: str) -> None:
+    """Run the command, which has to succeed."""
     done = subprocess.run(
-        [COMMAND, "d1", "execute", "DB", "--file", "account.sql"],
+        [COMMAND, *arguments],
         cwd=folder,
         env=clean_environ(),
         capture_output=True,

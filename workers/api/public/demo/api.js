@@ -52,6 +52,13 @@ export async function graphql(query, variables = {}, options = {}) {
   return data;
 }
 
+/** Open a stream of the key's tenant; returns the response. */
+export async function getStream(path, signal) {
+  const response = await fetch(path, { headers: { authorization: `Bearer ${key}` }, signal, cache: "no-store" });
+  if (!response.ok) throw await asError(response);
+  return response;
+}
+
 async function asError(response) {
   const text = await response.text();
   let message = `${response.status} ${response.statusText}`;

@@ -8,6 +8,7 @@ const EVERY_MS = 2000;
 const KEPT = 31; // readings: one minute
 const SPARSE = 8; // points that a chart has room for at least
 const TARGET_S = 0.001; // of a call over a service binding, without the work of the worker that is called
+const TARGETS = { METRICS: "analytics" }; // bindings that are not called like their worker
 const AWAY =
   "The runtime's own figures are shown where the workers run locally, under pyworkers dev. For deployed workers, Cloudflare " +
   "shows them under Workers → your worker → Metrics and Service bindings. What this browser measures is below.";
@@ -177,10 +178,10 @@ function recentOr(figure, first) {
   return recent === null ? [figure(null), "since the start"] : [recent, "in the last minute"];
 }
 
-/** Return the worker that a binding's name means: `STREAMING` is inference-ui-streaming. */
+/** Return the worker behind a binding: of those that the workers' configurations name, or the one of the same name. */
 function workerOf(binding, reading) {
-  const parts = binding.toLowerCase().split(/[_-]/);
-  return [...reading.workers.keys()].find((name) => parts.includes(name.split("-").at(-1))) ?? null;
+  const wanted = [TARGETS[binding], ...binding.toLowerCase().split(/[_-]/)];
+  return [...reading.workers.keys()].find((name) => wanted.includes(name.split("-").at(-1))) ?? null;
 }
 
 /**

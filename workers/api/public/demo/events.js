@@ -1,16 +1,14 @@
 // Events: what happens on this page goes to POST /events in batches; the list shows what became of each.
 
-import { apiKey, graphql, onKeyChange, post } from "./api.js";
+import { apiKey, onKeyChange, post } from "./api.js";
 import { byId, duration, h, integer, setText, timeOfDay } from "./dom.js";
 
 const BATCH_MS = 400;
 const BATCH_SIZE = 100;
 const SHOWN = 60;
 const RETRY_MS = 3000;
-const POLL_MS = 2000;
 const BURST = 25;
 const STATES = { queued: "queued", sending: "sending", stored: "stored", refused: "refused", tenant: "tenant" };
-const EVENTS_QUERY = "query Latest($limit: Int) { events(limit: $limit) { id event component timestamp userId sessionId } }";
 
 export class Events {
   constructor() {
@@ -23,7 +21,6 @@ export class Events {
     this.isSending = false;
     this.list = byId("event-list");
     this.#listen();
-    this.#poll();
   }
 
   #listen() {
@@ -43,7 +40,10 @@ export class Events {
       if (!this.isPaused) this.#plan(0);
     });
     addEventListener("pagehide", () => this.#sendLast());
-    onKeyChange(() => this.list.replaceChildren());
+    onKeyChange(() => {
+      this.rows.clear();
+      this.list.replaceChildren();
+    });
   }
 
   /** Queue an event; it is sent with others that come at about the same time. */
@@ -112,21 +112,9 @@ export class Events {
     fetch("/events", { method: "POST", keepalive: true, headers, body: JSON.stringify(this.queue.splice(0, BATCH_SIZE)) });
   }
 
-  /** With a key, look for the tenant's other events. */
-  async #poll() {
-    if (apiKey() && !this.isPaused && !document.hidden) {
-      try {
-        const { events } = await graphql(EVENTS_QUERY, { limit: SHOWN });
-        for (const event of events.reverse()) this.#seen(event);
-      } catch {
-        // The next look comes in two seconds; a key that is no longer valid shows with the next batch.
-      }
-    }
-    setTimeout(() => this.#poll(), POLL_MS);
-  }
-
-  #seen(event) {
-    if (!this.rows.has(event.id)) this.#row(event, STATES.tenant);
+  /** Show an event that came from elsewhere, unless it is there already. */
+  seen(event) {
+    if (!this.isPaused && !this.rows.has(event.id)) this.#row(event, STATES.tenant);
   }
 
   #row(event, state) {

@@ -5,8 +5,12 @@ import { Chat } from "./chat.js";
 import { Dashboard } from "./dashboard.js";
 import { byId, h, setText } from "./dom.js";
 import { Events } from "./events.js";
+import { Live } from "./live.js";
 
 const HEALTH_MS = 15_000;
+// The key of the demo tenant that `make dev` stores in the local database. It opens nothing elsewhere.
+const DEMO_KEY = "sk_test_LocalDemoKeyNotForProductionUse0";
+const LOCAL = ["localhost", "127.0.0.1", "[::1]"];
 const THEME = "inference-ui-theme";
 
 const events = new Events();
@@ -15,6 +19,8 @@ const chat = new Chat({
   track: (name, properties) => events.track(name, properties),
   measured: (figures) => dashboard.measured(figures),
 });
+const eventsNote = byId("events-note").textContent;
+new Live({ seen: (event) => events.seen(event), told: (line) => setText(byId("events-note"), line ?? eventsNote) });
 startTheme();
 startKey();
 startHealth();
@@ -59,9 +65,7 @@ function startKey() {
     setApiKey("");
     close();
   });
-  byId("key-form").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const key = input.value.trim();
+  const use = async (key) => {
     problem.textContent = key ? "" : "Enter a key, or be anonymous.";
     if (!key) return;
     byId("key-save").disabled = true;
@@ -74,7 +78,13 @@ function startKey() {
     } finally {
       byId("key-save").disabled = false;
     }
+  };
+  byId("key-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    use(input.value.trim());
   });
+  byId("key-demo").hidden = !LOCAL.includes(location.hostname);
+  byId("key-demo").addEventListener("click", () => use(DEMO_KEY));
   onKeyChange((key) => key || setIdentity(null));
   if (apiKey()) {
     whoIs(apiKey()).then(setIdentity, (error) => {

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import click
 
+from pyworkers.errors import UsageError
+
 # Options that every command of one kind has come last in its help, under this title.
 SHARED_TITLE: Final = "Where"
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -123,6 +125,16 @@ class LazyGroup(Group):
                 formatter.write_dl(
                     [(name.ljust(width), command.get_short_help_str(80)) for name, command in rows if command]
                 )
+
+
+def check_local(*, remote: bool) -> None:
+    """Refuse ``--remote``, wrangler's flag for what is at Cloudflare.
+
+    Raises:
+        UsageError: naming the tool that has it.
+    """
+    if remote:
+        raise UsageError('there is no --remote here: leave it out, or run the command with "npx wrangler" instead')
 
 
 class UnknownCommand(click.UsageError):

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pyworkers.cli.commands import Command
+from pyworkers.cli.commands import Command, check_local
 from pyworkers.errors import UsageError
 
 _LEVELS = ("debug", "info", "log", "warn", "error", "none")
@@ -64,6 +64,9 @@ _LEVELS = ("debug", "info", "log", "warn", "error", "none")
 @click.option("--reload/--no-reload", default=True, help="Watch the files and reload what is saved. [on]")
 @click.option("--test-scheduled", is_flag=True, hidden=True, help="/__scheduled is always there.")
 @click.option("--local", "-l", is_flag=True, hidden=True, help="Everything is local.")
+@click.option("--remote", "-r", is_flag=True, hidden=True)
+@click.option("--inspector-port", type=int, hidden=True, help="breakpoint() needs none.")
+@click.option("--inspector-ip", hidden=True, help="breakpoint() needs none.")
 @click.option("--show-interactive-dev-session/--no-show-interactive-dev-session", hidden=True, default=False)
 def dev(
     *,
@@ -71,10 +74,14 @@ def dev(
     traceback: str,
     test_scheduled: bool,  # noqa: ARG001  # accepted for scripts written for wrangler
     local: bool,  # noqa: ARG001
+    remote: bool,
+    inspector_port: int | None,  # noqa: ARG001
+    inspector_ip: str | None,  # noqa: ARG001
     show_interactive_dev_session: bool,  # noqa: ARG001
     **options: Any,
 ) -> None:
     """Serve the workers of this folder, and reload what is saved."""
+    check_local(remote=remote)
     if options["memory"] and options["persist_to"] is not None:
         raise UsageError("--memory and --persist-to exclude each other", hint="pass one of the two")
     pairs = dict(_pair(text) for text in variables)

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from pyworkers.cli.commands import SharedOption
+from pyworkers.cli.commands import SharedOption, check_local
 from pyworkers.clock import SystemClock
 from pyworkers.config import load_project
 from pyworkers.config.load import find_config
@@ -93,8 +93,7 @@ def place_options(function: Function) -> Function:
         remote: bool,
         **options: Any,
     ) -> Any:
-        if remote:
-            raise UsageError('there is no --remote here: leave it out, or run the command with "npx wrangler" instead')
+        check_local(remote=remote)
         folder = Path.cwd() if cwd is None else Path.cwd() / cwd
         return function(place=Place(folder, config, environment, env_files, persist_to), **options)
 

@@ -133,6 +133,12 @@ def test_arguments_that_exclude_each_other(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, expected)
 
 
+def test_wranglers_remote_mode_is_refused_in_one_line(tmp_path: Path) -> None:
+    done = run_command(tmp_path, "dev", "--inspector-port", "9229", "--remote")
+    expected = 'Error: there is no --remote here: leave it out, or run the command with "npx wrangler" instead\n'
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
+
+
 def test_a_model_that_is_not_known_is_refused_before_a_download_is_announced(tmp_path: Path) -> None:
     done = run_command(tmp_path, "models", "pull", "nope")
     expected = "Error: there is no model 'nope'\n  pull one of smollm2, or a URL\n"

@@ -22,11 +22,14 @@ __all__ = ["SECTIONS", "main"]
 SECTIONS: Final = {
     "Develop": {
         "dev": "pyworkers.cli.dev:dev",
+        "tail": "pyworkers.cli.tail:tail",
+        "cron": "pyworkers.cli.cron:cron",
     },
     "Data": {
         "kv": "pyworkers.cli.kv:kv",
         "d1": "pyworkers.cli.d1:d1",
         "r2": "pyworkers.cli.r2:r2",
+        "queues": "pyworkers.cli.queues:queues",
         "workflows": "pyworkers.cli.workflows:workflows",
     },
     "Models": {

@@ -131,7 +131,10 @@ class Console(JsProxy, js_name="Object"):
         if self._indent:
             pad = "  " * self._indent
             text = pad + text.replace("\n", f"\n{pad}")
-        current_realm().console(level, (text,))
+        realm = current_realm()
+        if realm.on_console is not None:
+            realm.on_console(level, args)
+        realm.console(level, (text,))
 
 
 def format_arguments(args: tuple[object, ...]) -> str:

@@ -77,7 +77,8 @@ class Realm:
         clock: what ``Date.now()`` and every timer reads.
         compat: which compatibility flags are on.
         outbound: answers ``fetch`` of a URL that no binding takes.
-        console: receives ``console.*`` calls: the level and its arguments.
+        console: receives ``console.*`` calls: the level and its text.
+        on_console: sees ``console.*`` calls as they were made: the level and the arguments.
         modules: what ``import_from_javascript`` finds: ``cloudflare:workers`` and its like.
         globals: properties that the worker set on ``globalThis``.
         hosted: globals that the host makes for this worker, such as ``caches``; called at every read.
@@ -89,6 +90,7 @@ class Realm:
     compat: Flags = field(default_factory=EveryFlag)
     outbound: Outbound = refuse_outbound
     console: Console = log_console
+    on_console: Console | None = None
     modules: dict[str, Any] = field(default_factory=dict)
     globals: dict[str, Any] = field(default_factory=dict)
     hosted: dict[str, Callable[[], Any]] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from pyworkers.runtime.context import ExecutionContext
 
 if TYPE_CHECKING:
     from pyworkers.runtime.isolate import Isolate
+    from pyworkers.runtime.tail import Trace
 
 MAX_DEPTH: Final = 16
 # What a paid plan allows; 50 on a free one.
@@ -41,9 +42,22 @@ class Event:
         depth: how many workers called one another to get here; 0 for an event from outside.
         bindings: names of the bindings it touched, with how often.
         prints: what the handler printed, for the lines under the access line.
+        trace: what is noted for those that tail the worker; None where nobody does.
     """
 
-    __slots__ = ("_ctx", "bindings", "cpu_s", "depth", "isolate", "kind", "prints", "props", "started_s", "subrequests")
+    __slots__ = (
+        "_ctx",
+        "bindings",
+        "cpu_s",
+        "depth",
+        "isolate",
+        "kind",
+        "prints",
+        "props",
+        "started_s",
+        "subrequests",
+        "trace",
+    )
 
     def __init__(
         self, isolate: Isolate, kind: str, *, depth: int = 0, root: Event | None = None, props: JsObject | None = None
@@ -59,6 +73,7 @@ class Event:
         self.depth = depth
         self.props = props
         self._ctx: ExecutionContext | None = None
+        self.trace: Trace | None = None
         self.subrequests = 0
         self.cpu_s = 0.0
         self.started_s = perf_counter()

@@ -17,7 +17,7 @@ from contextvars import Context
 from pathlib import Path
 from time import perf_counter
 from types import CoroutineType, ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pyworkers.config.model import WorkerConfig
 from pyworkers.errors import WorkerLoadError
@@ -30,16 +30,18 @@ from pyworkers.js.values import JsException, JsObject, type_error
 from pyworkers.pyodide.code import accepted_positional, relaxed_call
 from pyworkers.pyodide.install import install
 from pyworkers.pyodide.suspension import Suspendable, run_suspendable
-from pyworkers.runtime.events import EVENT, Event
+from pyworkers.runtime.events import EVENT, Event, current_event
 from pyworkers.runtime.failures import format_traceback, where
 from pyworkers.runtime.handlers import NO_FETCH, NOT_A_RESPONSE, Handlers, find_handlers
 from pyworkers.runtime.limits import CpuLimitExceeded
 from pyworkers.runtime.loader import ModuleNamespace
 from pyworkers.runtime.metrics import Metrics
+from pyworkers.runtime.tail import JsRpcEventInfo, Tracer, fetch_info, trigger_info
 
 if TYPE_CHECKING:
     from pyworkers.bindings.assets import AssetSite
 
+E = TypeVar("E", bound=BaseException)
 _log = logging.getLogger("pyworkers.worker")
 
 # What every entrypoint has and no other worker can call.
@@ -71,6 +73,7 @@ class Isolate:
         self.exports = JsObject()
         self._site = site
         self.metrics = metrics.workers[config.name]
+        self.tracer: Tracer | None = None
         self.background: set[asyncio.Task[bool]] = set()
         self.context = contextvars.copy_context()
         self.context.run(REALM.set, realm)
@@ -106,6 +109,8 @@ class Isolate:
             Exception: whatever escaped the handler.
         """
         event = event or self._event("fetch", props, caller)
+        if self.tracer is not None:
+            self.tracer.opened(event, fetch_info(request), entrypoint=entrypoint)
         if self._site is not None and entrypoint is None:
             return self._run(event, self._fetch_with_assets(self._site, event, request))
         return self._run(event, self._fetch(event, request, entrypoint))
@@ -121,11 +126,15 @@ class Isolate:
     ) -> Any:
         """Call an RPC method with JavaScript values; returns a JavaScript value."""
         event = self._event("rpc", props, caller)
+        if self.tracer is not None:
+            self.tracer.opened(event, lambda _trace: JsRpcEventInfo(method), entrypoint=entrypoint)
         return await self._run(event, self._call(event, method, args, entrypoint))
 
     async def trigger(self, kind: str, payload: Any, *, caller: Event | None = None, event: Event | None = None) -> Any:
         """Deliver an event other than HTTP (``scheduled``, ``queue``, ``email``, ``tail``, ``trace``, ``test``)."""
         event = event or self._event(kind, None, caller)
+        if self.tracer is not None:
+            self.tracer.opened(event, trigger_info(kind, payload))
         return await self._run(event, self._trigger(event, kind, payload))
 
     def open_event(self, kind: str, *, props: JsObject | None = None, caller: Event | None = None) -> Event:
@@ -205,6 +214,9 @@ class Isolate:
         context = self.context.copy()
         context.run(EVENT.set, event)
         failed = True
+        result: Any = None
+        if self.tracer is not None and event.trace is None:
+            self.tracer.opened(event)
         self.events_open += 1
         try:
             running = Suspendable(coroutine, context=context, meter=event)
@@ -212,15 +224,20 @@ class Isolate:
             failed = False
             return result
         except CpuLimitExceeded as error:
-            raise JsException("Error", str(error)) from error
+            raise _noted(event, JsException("Error", str(error))) from error
         except SystemExit as error:  # it must not end the server
-            raise JsException("PythonError", format_traceback(error)) from error
+            raise _noted(event, JsException("PythonError", format_traceback(error))) from error
+        except BaseException as error:
+            _noted(event, error)
+            raise
         finally:
             self.events_open -= 1
             if not self.events_open and self._idle is not None:
                 self._idle.set()
             self.metrics.cpu_s += event.cpu_s
             self.metrics.events[event.kind].record(perf_counter() - event.started_s, failed=failed)
+            if event.trace is not None and self.tracer is not None:
+                self.tracer.closed(event, event.trace, result)
 
     async def _fetch_with_assets(self, site: AssetSite, event: Event, request: Request) -> Response:
         response = site.route(request)
@@ -316,6 +333,9 @@ class Isolate:
         try:
             await run_suspendable(coroutine)
         except Exception as error:
+            event = current_event()
+            if event is not None and event.trace is not None:
+                event.trace.note(error)
             _log.error("%s: uncaught in waitUntil\n%s", self.name, format_traceback(error).rstrip())
             return False
         return True
@@ -358,6 +378,13 @@ class Isolate:
     def _import(self, main: Path) -> tuple[Any, ModuleType]:
         sdk = self.namespace.import_module("workers")
         return sdk, self.namespace.load(main.stem)
+
+
+def _noted(event: Event, error: E) -> E:
+    """Return the error that ended an event, told to those that tail the worker."""
+    if event.trace is not None:
+        event.trace.failed(error)
+    return error
 
 
 def not_implemented(method: str | None) -> str:

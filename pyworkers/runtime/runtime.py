@@ -33,6 +33,7 @@ from pyworkers.runtime.modules import CloudflareWorkers, sdk_workflows_module
 from pyworkers.runtime.queues import Queues
 from pyworkers.runtime.services import Fetcher
 from pyworkers.runtime.stores import Stores
+from pyworkers.runtime.tail import Tails, note_console
 from pyworkers.runtime.time_zone import UtcLocalTime
 from pyworkers.runtime.triggers import Observer
 from pyworkers.runtime.workflows import Workflows
@@ -80,10 +81,13 @@ class Runtime:
         self._previous_factory: Any = None
         self._local_time = UtcLocalTime()
         self.durable_objects = DurableObjects(stores, self._target, clock=self.clock, metrics=self.metrics)
-        self.workflows = Workflows(stores, self._target, aliases=project.aliases, clock=self.clock)
+        self.workflows = Workflows(
+            stores, self._target, aliases=project.aliases, clock=self.clock, observer=lambda: self.observer
+        )
         self.observer: Observer | None = None
         self.queues = Queues(stores, self._target, clock=self.clock, observer=lambda: self.observer)
         self.mailbox = Mailbox(stores, self.clock)
+        self.tails = Tails(lambda name: self.isolate(name) if name in self._configs else None, clock=self.clock)
         self.crons = Crons(self._target, clock=self.clock, observer=lambda: self.observer)
 
     async def __aenter__(self) -> Runtime:
@@ -112,6 +116,7 @@ class Runtime:
         await self.workflows.close()
         isolates = [*self.isolates.values(), *self._retired]
         await asyncio.gather(*(isolate.drain(drain_s) for isolate in isolates))
+        await self.tails.close()
         await self.durable_objects.close()
         for isolate in isolates:
             isolate.dispose()
@@ -191,6 +196,7 @@ class Runtime:
             compat=resolve_compat(config.compatibility_date, config.compatibility_flags),
             outbound=self._fetch_outside,
             console=self._console_of(config.name),
+            on_console=note_console,
         )
         realm.hosted["caches"] = cache(partial(self.stores.cache_storage, config.name))
         site = build_site(config, realm.compat)
@@ -200,6 +206,7 @@ class Runtime:
             env.replace(binding.name, self._durable_object(config, binding))
         for workflow in config.workflows:
             env.replace(workflow.binding, self.workflows.binding(config, workflow))
+        self.tails.configure(config, self.project.aliases)
         self.crons.configure(config)
         self.queues.configure(config)
         for producer in config.queues.producers:
@@ -211,6 +218,7 @@ class Runtime:
         realm.modules["python_modules/workers/workflows.js"] = sdk_workflows_module()
         isolate = Isolate(config, realm, env, self.metrics, site=site)
         isolate.exports = self._exports(isolate)
+        self.tails.attach(isolate)
         return isolate
 
     def _connect(self, service: ServiceBinding) -> Fetcher:

@@ -226,6 +226,8 @@ class Capture:
     def write(self, text: str, real: TextIO) -> None:
         """Take what was written to one of the two streams."""
         event = current_event()
+        if event is not None and event.trace is not None:
+            event.trace.write(text)
         prints = event.prints if event is not None else None
         if event is None or not isinstance(prints, Prints):
             self._output.write(text)

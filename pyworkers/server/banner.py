@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from pyworkers.config.model import Project, WorkerConfig
 from pyworkers.errors import WorkerLoadError
+from pyworkers.runtime.cron_schedule import read_crons
 from pyworkers.runtime.environment import later_bindings, local_connection_string, no_database
 from pyworkers.runtime.stores import Stores
 from pyworkers.server.errors import describe_load_error
@@ -71,6 +73,9 @@ def _rows(config: WorkerConfig, project: Project, stores: Stores) -> Iterator[Ro
         yield Row(dataset.binding, "Analytics", stores.describe("analytics_engine", dataset))
     for producer in config.queues.producers:
         yield Row(producer.binding, "queue", stores.describe("queues", producer))
+    for cron in read_crons(config):
+        due_ms = cron.next_after(stores.clock.now_ms())
+        yield Row("-", "cron", f"{cron.text}  next {_time(due_ms)}", is_wrong=due_ms is None)
     for email in config.send_email:
         folder = "memory" if stores.state_dir is None else os.path.relpath(stores.state_dir / "email")
         yield Row(email.name, "e-mail", f"what is sent is kept in {folder}")
@@ -138,6 +143,10 @@ def _services(config: WorkerConfig, project: Project) -> Iterator[Row]:
             continue
         near = f"; did you mean {entry.nearest}?" if entry.nearest else ""
         yield Row(service.binding, "service", f"{name} is not there: calls answer 503{near}", is_wrong=True)
+
+
+def _time(time_ms: int | None) -> str:
+    return "never" if time_ms is None else f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _value(value: object) -> str:

@@ -29,6 +29,7 @@ from pyworkers.server.occurrences import OccurrenceLog
 from pyworkers.server.queues import PATH as QUEUE_PATH
 from pyworkers.server.queues import QueueRoute
 from pyworkers.server.s3 import S3_ROOT, S3Route
+from pyworkers.server.tail import TailRoute
 from pyworkers.server.workflows import WORKFLOWS_ROOT, WorkflowsRoute
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Control:
             "/__scheduled": self._scheduled,
             "/cdn-cgi/handler/email": EmailRoute(runtime),
             "/cdn-cgi/metrics": self._metrics,
+            "/cdn-cgi/tail": TailRoute(runtime),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> bool:
@@ -118,7 +120,7 @@ class Control:
         await send_bytes(send, 200, CONTENT_TYPE, text.encode())
 
     async def _scheduled(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Run the scheduled handler: ``?cron=`` is the expression, ``?time=`` milliseconds since the epoch."""
+        """Run the scheduled handler: ``?cron=`` is the expression, ``?time=`` milliseconds; ``?worker=`` is ours."""
         query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         cron, time = query.get("cron", [""])[0], query.get("time", [""])[0]
         if time and not time.lstrip("-").isdigit():
@@ -126,7 +128,8 @@ class Control:
             return
         is_facade = scope["path"] == "/__scheduled"
         kind = FacadeScheduledController if is_facade else ScheduledController
-        succeeded = await self._run_scheduled(kind(cron, int(time) if time else self._runtime.clock.now_ms()))
+        controller = kind(cron, int(time) if time else self._runtime.clock.now_ms())
+        succeeded = await self._run_scheduled(controller, query.get("worker", [None])[0])
         if is_facade:
             await send_bytes(send, 200, TEXT, b"Ran scheduled event")
         elif succeeded:
@@ -134,12 +137,12 @@ class Control:
         else:
             await send_bytes(send, 500, TEXT, b"exception")
 
-    async def _run_scheduled(self, controller: ScheduledController) -> bool:
+    async def _run_scheduled(self, controller: ScheduledController, worker: str | None) -> bool:
         """Run the handler and what it keeps alive; tells whether none of it failed."""
         started_s = perf_counter()
         try:
-            isolate = self._runtime.primary
-        except WorkerLoadError as error:
+            isolate = self._runtime.primary if worker is None else self._runtime.isolate(worker)
+        except (WorkerLoadError, KeyError) as error:
             failed = Occurrence("SCHEDULED", controller.cron or "-", None, started_s, succeeded=False, error=error)
             self._observer.closed(failed)
             return False

@@ -56,6 +56,7 @@ class DevOptions:
         strict: a service binding to a worker that is not there is an error.
         full_tracebacks: show frames that are not the worker's too.
         reload: watch the files.
+        crons: run scheduled handlers when their triggers are due.
     """
 
     folder: Path
@@ -72,6 +73,7 @@ class DevOptions:
     allow_unknown: bool = False
     full_tracebacks: bool = False
     reload: bool = True
+    crons: bool = True
 
 
 def read_project(options: DevOptions) -> Project:
@@ -165,6 +167,7 @@ async def _serve(options: DevOptions, project: Project, output: Output, stopper:
         clock = SystemClock()
         stores = Stores(_state_dir(options, project), project, clock)
         runtime = Runtime(project, stores, clock=clock, console=capture.console)
+        runtime.crons.is_enabled = options.crons
         await runtime.__aenter__()
         stack.push_async_callback(runtime.close, drain_s=_DRAIN_S)
         control = Control(runtime, log, hosts=(ip,))

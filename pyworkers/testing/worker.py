@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from pyworkers.bindings.queues import QueueController, encode_body
 from pyworkers.config.source import nearest
+from pyworkers.engines.queues import Backlog, TakenMessage
 from pyworkers.js.request import Request
 from pyworkers.runtime.isolate import Isolate
+from pyworkers.runtime.mail import IncomingEmail, read_email
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.triggers import ScheduledController
 from pyworkers.server.cf import incoming_cf
@@ -19,6 +24,14 @@ _OPTIONS: Final = frozenset(
     {"body", "cache", "cf", "credentials", "duplex", "fetcher", "headers", "integrity", "json_body", "keepalive"}
     | {"method", "mode", "redirect", "referrer", "referrerPolicy", "signal"}
 )
+
+
+@dataclass(frozen=True, slots=True)
+class QueueOutcome:
+    """What a queue handler decided about the bodies of a batch: which are done, which come again."""
+
+    acknowledged: list[Any]
+    retried: list[Any]
 
 
 class TestWorker:
@@ -84,6 +97,48 @@ class TestWorker:
         controller = ScheduledController(cron, time_ms)
         await self.isolate.trigger("scheduled", controller)
         return controller
+
+    async def queue(self, queue: str, bodies: Sequence[Any], *, attempts: int = 1) -> QueueOutcome:
+        """Deliver a batch to the queue handler; returns what it decided.
+
+        Args:
+            queue: the queue's name, as the handler sees it.
+            bodies: what was sent: values that can cross to JavaScript.
+            attempts: how often the messages were delivered, this time included.
+
+        Raises:
+            Exception: whatever escaped the handler, as it was raised; then every message is retried.
+        """
+        now_ms = self._runtime.clock.now_ms()
+        to_js = self.isolate.sdk.python_to_rpc
+        messages = [
+            TakenMessage(f"{at:032x}", encode_body(to_js(body), "v8"), "v8", now_ms, attempts, "")
+            for at, body in enumerate(bodies)
+        ]
+        controller = QueueController(queue, messages, Backlog(0, 0, None))
+        await self.isolate.trigger("queue", controller)
+        is_retried = [controller.result.is_retried(message.id) for message in messages]
+        pairs = list(zip(bodies, is_retried, strict=True))
+        return QueueOutcome([body for body, again in pairs if not again], [body for body, again in pairs if again])
+
+    async def email(self, raw: str | bytes, *, sender: str, recipient: str) -> IncomingEmail:
+        """Deliver a message to the email handler; returns it, with what it was told.
+
+        Args:
+            raw: the whole message; it needs a Message-ID.
+
+        Raises:
+            ValueError: it has none.
+            Exception: whatever escaped the handler, as it was raised.
+        """
+        data = raw.encode() if isinstance(raw, str) else raw
+        parsed = read_email(data)
+        if parsed is None:
+            raise ValueError("the message has no Message-ID header, without which none is delivered")
+        message = IncomingEmail(sender, recipient, data, parsed, self._runtime.mailbox)
+        await self.isolate.trigger("email", message)
+        await asyncio.sleep(0)  # a refusal that was not waited for is on its way
+        return message
 
     async def settle(self) -> None:
         """Wait for everything that ``waitUntil`` keeps alive."""

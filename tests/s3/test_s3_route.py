@@ -36,7 +36,7 @@ def test_a_server_whose_s3_api_is_not_used_imports_neither_moto_nor_boto3() -> N
         import sys
         import pyworkers.server.dev, pyworkers.runtime.stores, pyworkers.bindings.r2, pyworkers.engines.r2.moto_engine
         import pyworkers.engines.r2.s3_engine
-        print(sorted({name.partition(".")[0] for name in sys.modules} & {"moto", "boto3", "botocore", "anycrc"}))
+        print(sorted({name.partition(".")[0] for name in sys.modules} & {"moto", "boto3", "botocore", "crcmod"}))
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True, timeout=60

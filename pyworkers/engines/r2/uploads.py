@@ -17,8 +17,9 @@ from typing import Any, Final
 
 import apsw
 
+from pyworkers.crc import combined_crc
 from pyworkers.engines.r2.blobs import INLINE_BYTES, StoredBody
-from pyworkers.engines.r2.digests import combined_crc, new_digest
+from pyworkers.engines.r2.digests import new_digest
 from pyworkers.engines.r2.protocol import (
     MIN_PART_BYTES,
     InvalidPart,

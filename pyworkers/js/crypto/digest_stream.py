@@ -6,9 +6,9 @@ Source: developers.cloudflare.com/workers/runtime-apis/web-crypto; workerd, src/
 from __future__ import annotations
 
 import hashlib
-import zlib
 from typing import Any, Final, Protocol
 
+from pyworkers.crc import CRC_BYTES, Crc
 from pyworkers.js.buffers import ArrayBuffer, JsBuffer
 from pyworkers.js.crypto.arguments import HashAlgorithm, read_algorithm
 from pyworkers.js.crypto.digests import digest_name, hashlib_name
@@ -24,8 +24,6 @@ _NOT_BYTES: Final = (
     "DigestStream is a byte stream but received an object of non-ArrayBuffer/ArrayBufferView/string type on its "
     "writable side."
 )
-# Names of checksums that Python has not, as `anycrc` knows them, and their bytes.
-_CHECKSUMS: Final = {"crc32c": ("CRC32-ISCSI", 4), "crc64nvme": ("CRC64-NVME", 8)}
 
 
 class Hasher(Protocol):
@@ -93,48 +91,6 @@ def make_hasher(name: str) -> Hasher:
     Raises:
         JsException: NotSupportedError.
     """
-    if name == "crc32":
-        return Crc32()
-    if name in _CHECKSUMS:
-        return Checksum(*_CHECKSUMS[name])
+    if name in CRC_BYTES:
+        return Crc(name)
     return hashlib.new(hashlib_name(digest_name(name)), usedforsecurity=False)
-
-
-class Crc32:
-    """The checksum of zip files."""
-
-    def __init__(self) -> None:
-        self._value = 0
-
-    def update(self, data: bytes, /) -> None:
-        """Take a piece."""
-        self._value = zlib.crc32(data, self._value)
-
-    def digest(self) -> bytes:
-        """Return the four bytes, highest first."""
-        return self._value.to_bytes(4, "big")
-
-
-class Checksum:
-    """A checksum that `anycrc` computes.
-
-    Args:
-        model: its name there.
-        size_bytes: of the result.
-    """
-
-    def __init__(self, model: str, size_bytes: int) -> None:
-        import anycrc
-
-        self._model = anycrc.Model(model)
-        self._size_bytes = size_bytes
-        self._value: int | None = None
-
-    def update(self, data: bytes, /) -> None:
-        """Take a piece."""
-        self._value = self._model.calc(data) if self._value is None else self._model.calc(data, self._value)
-
-    def digest(self) -> bytes:
-        """Return the bytes, highest first."""
-        value = self._model.calc(b"") if self._value is None else self._value
-        return int(value).to_bytes(self._size_bytes, "big")

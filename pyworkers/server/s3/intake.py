@@ -10,7 +10,8 @@ import binascii
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from pyworkers.engines.r2.digests import CRC_BYTES, new_digest
+from pyworkers.crc import CRC_BYTES
+from pyworkers.engines.r2.digests import new_digest
 from pyworkers.server.s3.chunked import ChunkedDecoder
 from pyworkers.server.s3.errors import S3Error, not_implemented
 from pyworkers.server.s3.signature import PAYLOADS, Signature

@@ -22,7 +22,7 @@ class Named(WorkerEntrypoint):
 
 class Default(WorkerEntrypoint):
     async def fetch(self, request):
-        path = request.url.split("/", 3)[3]
+        path = request.url.split("/", 3)[3].split("?")[0]
         js.console.log("hi", js.JSON.parse('{"a": 1}'), None, 5)
         js.console.error("bad")
         if path == "throw":

@@ -43,6 +43,7 @@ class AIStream:
         self._timed_out_s: float | None = None
         self._heard_at = 0.0
         self._timer: Any = None
+        self._cancelling: Any = None
 
     def watch(self, idle_s: float) -> None:
         """Give the model up when it says nothing for so long; one timer for the whole stream, not one a token."""
@@ -87,7 +88,9 @@ class AIStream:
         self.is_cancelled = True
         self._stop_watching()
         reader, self._reader = self._reader, None
-        if reader is not None:
+        if self._cancelling is not None:
+            await self._cancelling
+        elif reader is not None:
             await reader.cancel("the client is gone")
 
     def _look(self, loop: asyncio.AbstractEventLoop, idle_s: float) -> None:
@@ -101,7 +104,7 @@ class AIStream:
             self._timer = loop.call_later(left_s, self._look, loop, idle_s)
             return
         self._timed_out_s = idle_s
-        self._reader.cancel("the model is too slow")  # the read that waits ends with it
+        self._cancelling = self._reader.cancel("the model is too slow")  # the read that waits ends with it
 
     def _stop_watching(self) -> None:
         if self._timer is not None:
@@ -119,17 +122,32 @@ async def open_ai_stream(ai: Any, model: str, request: GenerationRequest, *, tim
     Raises:
         HttpError: the model refused it, or did not answer in time.
     """
+    asking = asyncio.ensure_future(ai.run(model, request.inputs()))
     try:
-        result = await asyncio.wait_for(ai.run(model, request.inputs()), timeout_s)
+        await asyncio.wait([asking], timeout=timeout_s)
+    finally:
+        if not asking.done():
+            asking.add_done_callback(_discard)  # the platform's promise cannot be taken back
+    if not asking.done():
+        raise too_slow(f"the model said nothing for {timeout_s:g} s")
+    try:
+        result = asking.result()
     except JsException as error:
         raise ai_error(error.message) from error
-    except TimeoutError:
-        raise too_slow(f"the model said nothing for {timeout_s:g} s") from None
     if hasattr(result, "getReader"):
         stream = AIStream(result.getReader())
         stream.watch(timeout_s)
         return stream
     return AIStream(None, whole_answer(result))  # a model that does not stream answers at once
+
+
+def _discard(asking: asyncio.Future[Any]) -> None:
+    """Stop a generation that began after it was given up."""
+    if asking.cancelled() or asking.exception() is not None:
+        return
+    result = asking.result()
+    if hasattr(result, "cancel"):
+        result.cancel("nobody waits for it")
 
 
 def too_slow(why: str) -> HttpError:

@@ -314,3 +314,102 @@ async def _error(awaitable: Awaitable[Any]) -> str:
     except Exception as error:
         return str(error)
     return ""
+
+
+def test_busy_instance_goes_on_in_reloaded_code_once_it_waits(write_project: WriteProject) -> None:
+    code = """
+@step.do("held")
+async def held():
+    while event["payload"]["held"] and not ran:
+        await asyncio.sleep(0)
+    return "old"
+
+value = await held()
+await step.sleep("nap", 1000)
+return [value, "old"]
+"""
+
+    async def test(project: Running, clock: ManualClock) -> None:
+        instance = await project.env.WF.create({"params": {"held": True}})
+        await turns()
+        ran = project.ran
+        write_project(code.replace('"old"]', '"new"]'))
+        project.runtime.load("flows")
+        ran.append("let go")
+        await turns()
+        await clock.advance(1)
+        assert await project.status(instance) == ("complete", ["old", "new"], None)
+
+    run(write_project(code), test)
+
+
+def test_instance_waits_for_code_that_can_be_loaded(write_project: WriteProject) -> None:
+    async def begin(project: Running, clock: ManualClock) -> None:
+        await project.env.WF.create({"id": "i"})
+        await clock.advance(0)
+
+    folder = write_project(THREE_STEPS)
+    run(folder, begin)
+
+    async def go() -> None:
+        from pyworkers.config import load_project
+        from pyworkers.errors import WorkerLoadError
+        from pyworkers.runtime.runtime import Runtime
+        from pyworkers.runtime.stores import Stores
+
+        good = (folder / "entry.py").read_text()
+        (folder / "entry.py").write_text("def broken(:\n")
+        clock = ManualClock(1_700_010_000)
+        project = load_project(folder, [folder / "wrangler.toml"])
+        async with Runtime(project, Stores(folder / "state", project, clock), clock=clock) as runtime:
+            assert isinstance(runtime.load_errors["flows"], WorkerLoadError)
+            await clock.advance(0)
+            workflow = runtime.workflows.get("orders")
+            assert workflow is not None
+            assert workflow.status("i").status == "running"
+            (folder / "entry.py").write_text(good)
+            runtime.load("flows")
+            await clock.advance(0)
+            assert Running(runtime, clock).ran == ["second 1"]
+
+    asyncio.run(go())
+
+
+def test_broken_state_is_told_of_and_stops_nothing(write_project: WriteProject, caplog: Any) -> None:
+    folder = write_project("return 1")
+    (folder / "state" / "workflows").mkdir(parents=True)
+    (folder / "state" / "workflows" / "orders.sqlite").write_bytes(b"no database" * 1000)
+
+    async def test(project: Running, clock: ManualClock) -> None:
+        text = "Error: WorkflowInternalError: Storage failure due to internal error."
+        assert await _error(project.env.WF.create()) == text
+        assert await _error(project.env.WF.get("i")) == text
+
+    run(folder, test)
+    assert [message.partition(" cannot be read: ")[0] for message in caplog.messages] == [
+        "workflow orders: its instances"
+    ]
+
+
+def test_each_attempt_has_cpu_time_of_its_own(write_project: WriteProject) -> None:
+    code = """
+from time import perf_counter
+
+@step.do("work")
+async def work():
+    begun = perf_counter()
+    while perf_counter() - begun < 0.02:
+        pass
+
+for _ in range(3):
+    await work()
+return True
+"""
+
+    async def test(project: Running, clock: ManualClock) -> None:
+        instance = await project.env.WF.create()
+        await clock.advance(0)
+        assert (await project.status(instance))[:2] == ("complete", True)
+        assert project.runtime.metrics.workers["flows"].cpu_s >= 0.06
+
+    run(write_project(code), test)

@@ -7,11 +7,21 @@ recordings/own/workflows.json
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from pyworkers.bindings.workflows.failures import EMPTY_BATCH, INVALID_ID, NOT_FOUND, crossed, remote
+from pyworkers.bindings.workflows.failures import (
+    EMPTY_BATCH,
+    INVALID_ID,
+    NOT_FOUND,
+    STORAGE_FAILURE,
+    crossed,
+    remote,
+)
 from pyworkers.bindings.workflows.host import WorkflowHost
 from pyworkers.bindings.workflows.limits import is_instance_id
+from pyworkers.errors import EngineError
 from pyworkers.js.clone import structured_clone
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import is_nullish, jsnull, to_string
@@ -84,7 +94,8 @@ class WorkflowImpl(JsProxy):
             instance_id = str(uuid.uuid4())
         elif not is_instance_id(instance_id):
             raise remote(JsException("Error", INVALID_ID))
-        self._host.create(instance_id, JsObject() if params is None else params)
+        with _answered():
+            self._host.create(instance_id, JsObject() if params is None else params)
         return InstanceImpl(instance_id, self._host)
 
 
@@ -109,7 +120,8 @@ class InstanceImpl(JsProxy):
     async def status(self) -> JsObject:
         """``status()``: ``{status, output, error}`` and, as the local runtime has it, the steps' results."""
         self.find()
-        return self._host.status(self.id)
+        with _answered():
+            return self._host.status(self.id)
 
     @js_async
     async def pause(self) -> None:
@@ -147,17 +159,13 @@ class InstanceImpl(JsProxy):
         if is_nullish(event):
             raise remote(_cannot_read(event, "payload"))
         given = event if isinstance(event, JsObject) else JsObject()
-        try:
+        with _answered():
             self._host.send_event(self.id, to_string(get_property(given, "type")), get_property(given, "payload"))
-        except JsException as error:
-            raise remote(crossed(error)) from error
 
     async def _change(self, action: str) -> None:
         self.find()
-        try:
+        with _answered():
             await self._host.change(self.id, action)
-        except JsException as error:
-            raise remote(crossed(error)) from error
 
     def find(self) -> None:
         """Check that there is such an instance; not part of JavaScript's interface.
@@ -165,12 +173,25 @@ class InstanceImpl(JsProxy):
         Raises:
             JsException: there is none.
         """
-        if not self._host.has(self.id):
+        with _answered():
+            is_there = self._host.has(self.id)
+        if not is_there:
             raise remote(JsException("Error", NOT_FOUND))
 
 
 class WorkflowService(JsProxy, js_name="Fetcher"):
     """The service that an instance shows as its ``binding``; everything is done through the instance."""
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Say of errors that they come from the other side; those of the storage as the platform's own."""
+    try:
+        yield
+    except JsException as error:
+        raise remote(crossed(error)) from error
+    except EngineError as error:
+        raise remote(JsException("Error", STORAGE_FAILURE)) from error
 
 
 def _received(value: Any) -> Any:

@@ -23,6 +23,7 @@ CANNOT_TERMINATE: Final = (
 )
 INVALID_ID: Final = "WorkflowError: Workflow instance has invalid id"
 EMPTY_BATCH: Final = "WorkflowError: batchCreate should have at least 1 instance"
+STORAGE_FAILURE: Final = "WorkflowInternalError: Storage failure due to internal error."
 IN_THE_PAST: Final = "You can't sleep until a time in the past, time-traveler"
 NOT_HANDLED: Final = (
     "The execution of the Workflow instance was terminated, as a step threw an NonRetryableError and it was not handled"

@@ -101,7 +101,7 @@ class WorkflowEngine(Protocol):
         What is logged is read in the order in which it happened.
     """
 
-    def create(self, instance_id: str, params: bytes) -> bool:
+    def create(self, instance_id: str, params: bytes, *, logs: Sequence[LogEntry] = ()) -> bool:
         """Add a queued instance; False where it exists already."""
         ...
 
@@ -137,7 +137,7 @@ class WorkflowEngine(Protocol):
         """Queue a paused instance, and put off by ``by_ms`` whatever it waits for."""
         ...
 
-    def reset(self, instance_id: str) -> None:
+    def reset(self, instance_id: str, *, logs: Sequence[LogEntry] = ()) -> None:
         """Queue an instance as if it had just been created."""
         ...
 

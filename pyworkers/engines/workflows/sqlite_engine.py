@@ -64,7 +64,7 @@ class SqliteWorkflowEngine:
 
     # ---- instances
 
-    def create(self, instance_id: str, params: bytes) -> bool:
+    def create(self, instance_id: str, params: bytes, *, logs: Sequence[LogEntry] = ()) -> bool:
         """Add a queued instance; False where it exists already."""
         now_ms = self._clock.now_ms()
         with self._transaction() as execute:
@@ -73,7 +73,10 @@ class SqliteWorkflowEngine:
                 " VALUES (?, 'queued', ?, ?, ?)",
                 (instance_id, params, now_ms, now_ms),
             )
-            return bool(self._database().changes())
+            is_new = bool(self._database().changes())
+            if is_new:
+                self._add_logs(execute, instance_id, logs)
+            return is_new
 
     def find(self, instance_id: str) -> InstanceRecord | None:
         """Return an instance."""
@@ -121,12 +124,13 @@ class SqliteWorkflowEngine:
                 "UPDATE steps SET due_ms = due_ms + ? WHERE instance_id = ? AND state = 'open'", (by_ms, instance_id)
             )
 
-    def reset(self, instance_id: str) -> None:
+    def reset(self, instance_id: str, *, logs: Sequence[LogEntry] = ()) -> None:
         """Queue an instance as if it had just been created."""
         with self._transaction() as execute:
             for table in _PARTS:
                 execute(f"DELETE FROM {table} WHERE instance_id = ?", (instance_id,))  # noqa: S608  # a constant
             self._set_status(execute, instance_id, "queued", None)
+            self._add_logs(execute, instance_id, logs)
 
     def delete(self, instance_id: str) -> None:
         """Forget an instance."""

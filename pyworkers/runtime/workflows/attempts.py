@@ -18,6 +18,7 @@ from pyworkers.js.primitives import to_string
 from pyworkers.js.promise import settle
 from pyworkers.js.streams.readable import ReadableStream
 from pyworkers.js.values import JsException, JsObject, call, is_callable, type_error
+from pyworkers.runtime.events import current_event
 from pyworkers.runtime.failures import plain_error
 from pyworkers.runtime.workflows.gate import set_done
 from pyworkers.runtime.workflows.history import LogEvent, error_object, step_entry
@@ -140,6 +141,7 @@ class Attempts:
             "attempt": attempt,
             "config": _js_config(self._config),
         }
+        _renew_cpu_time()
         try:
             returned = await settle(call(self._callback, JsObject(context)))
             value = structured_clone(returned, for_rpc=True, stub=lambda target: target)
@@ -228,6 +230,14 @@ def retry_delay_ms(retries: dict[str, Any], attempts: int) -> float:
     if retries["backoff"] == "exponential":
         return float(delay_ms * 2 ** (attempts - 1))
     return float(delay_ms * attempts if retries["backoff"] == "linear" else delay_ms)
+
+
+def _renew_cpu_time() -> None:
+    """Give an attempt CPU time of its own, as the platform's limit is one for each step."""
+    event = current_event()
+    if event is not None:
+        event.isolate.metrics.cpu_s += event.cpu_s
+        event.cpu_s = 0.0
 
 
 def _look_at(task: asyncio.Task[Any]) -> None:

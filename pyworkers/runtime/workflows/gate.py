@@ -42,6 +42,7 @@ class Gate:
         self._is_pausing = False
         self.is_paused = False
         self.is_over = False
+        self._on_blocked: Callable[[], object] | None = None
 
     # ---- waiting
 
@@ -70,6 +71,7 @@ class Gate:
         timer = self.call_at(due_ms, lambda: set_done(waiter))
         self._waiters.add(waiter)
         self._news.set()
+        self._tell_blocked()
         try:
             await waiter
         finally:
@@ -138,7 +140,17 @@ class Gate:
             if not waiter.done():
                 waiter.set_exception(JsException("Error", PAUSED))
 
-    # ---- for who moves the clock
+    # ---- for who moves the clock, and who changes the code
+
+    def when_blocked(self, callback: Callable[[], object]) -> None:
+        """Call a function as soon as the run does nothing but wait."""
+        self._on_blocked = callback
+        self._tell_blocked()
+
+    def _tell_blocked(self) -> None:
+        if self._on_blocked is not None and self.is_blocked and not self.is_over:
+            asyncio.get_running_loop().call_soon(self._on_blocked)
+            self._on_blocked = None
 
     @property
     def is_blocked(self) -> bool:

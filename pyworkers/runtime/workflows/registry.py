@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pyworkers.bindings.workflows import WorkflowImpl
 from pyworkers.clock import Clock
 from pyworkers.config.model import WorkerConfig, WorkflowBinding
+from pyworkers.errors import EngineError
 from pyworkers.runtime.isolate import Isolate
 from pyworkers.runtime.stores import Stores
 from pyworkers.runtime.triggers import Observer
 from pyworkers.runtime.workflows.workflow import Workflow
+
+_log = logging.getLogger("pyworkers.runtime")
 
 
 class Workflows:
@@ -37,6 +41,7 @@ class Workflows:
         is_live: bool = True,
     ) -> None:
         self._observer = observer
+        self._is_started = False
         self._is_live = is_live
         self._stores = stores
         self._find_isolate = find_isolate
@@ -77,15 +82,23 @@ class Workflows:
     def start(self) -> None:
         """Run on what the end of the last process has interrupted; call it once the workers are loaded."""
         for workflow in self:
-            path = self._stores.path_of("workflows", workflow.name)
-            if path is not None and path.exists():
-                workflow.resume_all()
+            self._resume(workflow)
+        self._is_started = True
 
-    def reload(self, isolate: Isolate) -> None:
-        """Let the instances that wait in replaced code go on in the new one."""
+    def reload(self, worker: str) -> None:
+        """Let the instances of a worker that was loaded go on in its code."""
         for workflow in self:
-            if workflow.worker == isolate.name:
-                workflow.reload(isolate)
+            if self._is_started and workflow.worker == worker:
+                self._resume(workflow, is_reload=True)
+
+    def _resume(self, workflow: Workflow, *, is_reload: bool = False) -> None:
+        path = self._stores.path_of("workflows", workflow.name)
+        if path is not None and not path.exists():
+            return
+        try:
+            workflow.reload() if is_reload else workflow.resume_all()
+        except EngineError as error:
+            _log.error("workflow %s: its instances cannot be read: %s", workflow.name, error)
 
     async def close(self) -> None:
         """Stop everything; what is unfinished runs on at the next start."""

@@ -52,6 +52,10 @@ class RunOwner(Protocol):
         """Tell of a run that is over."""
         ...
 
+    def renew(self, run: Run) -> None:
+        """Stop a run and begin it anew."""
+        ...
+
 
 class Run:
     """One run; make it, then `begin`.
@@ -109,9 +113,10 @@ class Run:
         self._steps.deliver(event_type)
         self._clock.call_at(self._clock.now_ms(), self.gate.settling)  # who moves the clock waits for what comes of it
 
-    def is_waiting_in(self, isolate: Isolate) -> bool:
-        """Tell whether the run is one of this isolate's and does nothing but wait."""
-        return self._isolate is isolate and self.gate.is_blocked
+    def leave_old_code(self) -> None:
+        """Begin anew in the worker's new code, as soon as this run does nothing but wait."""
+        if self._isolate is not None:
+            self.gate.when_blocked(lambda: self._owner.renew(self))
 
     def _start(self) -> asyncio.Task[None] | None:
         if self._is_stopped:
@@ -124,6 +129,8 @@ class Run:
         try:
             try:
                 result = await self._call()
+            except PyworkersError:  # the worker cannot be loaded at this moment: it is begun again once it can
+                raise
             except Exception as error:
                 self._failed(error)
             else:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pyworkers.bindings.workflows.durations import milliseconds
-from pyworkers.bindings.workflows.failures import IN_THE_PAST, NO_DURATION, crossed
+from pyworkers.bindings.workflows.failures import IN_THE_PAST, NO_DURATION, STORAGE_FAILURE, crossed
 from pyworkers.bindings.workflows.limits import DEFAULT_EVENT_TIMEOUT, check_step_name, resolve_config
 from pyworkers.engines.workflows import SentEvent, StepRecord
 from pyworkers.errors import EngineError
@@ -132,7 +132,7 @@ class Steps:
         except JsException as error:
             raise crossed(error) from error.__cause__
         except EngineError as error:
-            raise JsException("Error", f"WorkflowInternalError: {error}") from error
+            raise JsException("Error", STORAGE_FAILURE) from error
         finally:
             gate.steps_open -= 1
 

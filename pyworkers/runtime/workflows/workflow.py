@@ -10,7 +10,7 @@ from typing import Any
 from pyworkers.bindings.workflows.failures import CANNOT_TERMINATE
 from pyworkers.bindings.workflows.limits import DEFAULT_STEP_LIMIT, MAX_VALUE_BYTES
 from pyworkers.clock import Clock
-from pyworkers.engines.workflows import FINISHED, InstanceRecord, WorkflowEngine
+from pyworkers.engines.workflows import FINISHED, InstanceRecord, LogEntry, WorkflowEngine
 from pyworkers.errors import InternalError
 from pyworkers.js.serialization import deserialize, serialize
 from pyworkers.js.values import JsException, JsObject
@@ -92,12 +92,12 @@ class Workflow:
         if len(data) > MAX_VALUE_BYTES:
             self._refuse(instance_id, f"its params are {len(data)} bytes, at most {MAX_VALUE_BYTES} are stored")
             return
-        if not self.engine.create(instance_id, data):
+        if not self.engine.create(instance_id, data, logs=_queued(data)):
             _log.warning(
                 "workflow %s: there is an instance %s already; production refuses this", self.name, instance_id
             )
             return
-        self._queue(instance_id, data)
+        self._begin(instance_id)
 
     def has(self, instance_id: str) -> bool:
         """Tell whether an instance exists."""
@@ -148,12 +148,17 @@ class Workflow:
             elif instance_id not in self._runs:
                 self._begin(instance_id)
 
-    def reload(self, isolate: Isolate) -> None:
-        """Let the instances that wait in replaced code go on in the new one."""
+    def reload(self) -> None:
+        """Let instances go on in new code: those that wait at once, the others as soon as they do."""
         for run in list(self._runs.values()):
-            if run.is_waiting_in(isolate):
-                self._stop(run.instance_id)
-                self._begin(run.instance_id)
+            run.leave_old_code()
+        self.resume_all()  # those that no code could be loaded for
+
+    def renew(self, run: Run) -> None:
+        """Stop a run and begin it anew."""
+        if self._runs.get(run.instance_id) is run:
+            self._stop(run.instance_id)
+            self._begin(run.instance_id)
 
     async def close(self) -> None:
         """Stop everything; what is unfinished runs on at the next start."""
@@ -187,8 +192,8 @@ class Workflow:
 
     def _restart(self, record: InstanceRecord) -> None:
         self._stop(record.instance_id)
-        self.engine.reset(record.instance_id)
-        self._queue(record.instance_id, record.params)
+        self.engine.reset(record.instance_id, logs=_queued(record.params))
+        self._begin(record.instance_id)
 
     def _terminate(self, record: InstanceRecord) -> None:
         if record.status in FINISHED:
@@ -196,12 +201,6 @@ class Workflow:
         self._stop(record.instance_id)
         entry = log_entry(LogEvent.WORKFLOW_TERMINATED, {"trigger": JsObject({"source": 0})})
         self.engine.set_status(record.instance_id, "terminated", logs=[entry])
-
-    def _queue(self, instance_id: str, params: bytes) -> None:
-        queued = {"params": deserialize(params), "versionId": "", "trigger": JsObject({"source": 0})}
-        logs = [log_entry(LogEvent.WORKFLOW_QUEUED, queued), log_entry(LogEvent.WORKFLOW_START)]
-        self.engine.add_logs(instance_id, logs)
-        self._begin(instance_id)
 
     def _begin(self, instance_id: str) -> None:
         if not self._is_live:
@@ -228,3 +227,8 @@ class Workflow:
     def _refuse(self, instance_id: str, reason: str) -> None:
         """The platform acknowledges such an instance and never has it."""
         _log.warning("workflow %s: the instance %s was not created: %s", self.name, instance_id, reason)
+
+
+def _queued(params: bytes) -> list[LogEntry]:
+    queued = {"params": deserialize(params), "versionId": "", "trigger": JsObject({"source": 0})}
+    return [log_entry(LogEvent.WORKFLOW_QUEUED, queued), log_entry(LogEvent.WORKFLOW_START)]

@@ -165,7 +165,7 @@ class Runtime:
         self.isolates[name] = isolate
         if previous is not None:
             self._retire(previous)
-            self.workflows.reload(previous)
+        self.workflows.reload(name)
         return isolate
 
     def reconfigure(self, config: WorkerConfig) -> Isolate:

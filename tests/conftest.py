@@ -1,0 +1,39 @@
+"""What every test runs under."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+def one_tree_at_a_time(parse: Callable[..., ast.AST]) -> Callable[..., ast.AST]:
+    """Return an ``ast.parse`` within which no other begins.
+
+    CPython before 3.11.8 keeps the depth of every tree that is being made in one counter of the interpreter. Where the
+    garbage collector runs in the middle of one and lets another thread go on, or a finalizer format a traceback, and a
+    second tree is made, the first ends in ``SystemError: AST constructor recursion depth mismatch``. hypothesis, pytest
+    and the traceback module all make trees.
+
+    Source: github.com/python/cpython/issues/106905
+    """
+    lock = threading.RLock()
+
+    def parse_alone(*args: Any, **options: Any) -> ast.AST:
+        with lock:
+            collects = gc.isenabled()
+            gc.disable()
+            try:
+                return parse(*args, **options)
+            finally:
+                if collects:
+                    gc.enable()
+
+    return parse_alone
+
+
+if sys.version_info < (3, 11, 8):
+    ast.parse = one_tree_at_a_time(ast.parse)  # type: ignore[assignment]  # its overloads

@@ -20,6 +20,7 @@ from pyworkers.config.reader import Reader
 from pyworkers.config.source import Source, dotted, nearest, read_source
 from pyworkers.config.tables import DurableObjects, Route, Secrets, Triggers
 from pyworkers.config.values import Values, read_values
+from pyworkers.config.workflows import check_workflows, workflow_warnings
 
 # The order in which wrangler looks. Source: wrangler 4.164.0, `findWranglerConfig`
 CONFIG_NAMES = ("wrangler.json", "wrangler.jsonc", "wrangler.toml")
@@ -83,6 +84,8 @@ def load_worker(path: Path, environment: str | None = None, options: LoadOptions
     )
     if config.assets is not None:
         check_assets(reader.source, values, config.assets, has_main="main" in values.found)
+    check_workflows(reader.source, values, config.workflows)
+    reader.warnings += workflow_warnings(config.workflows)
     config = _with_secrets(reader.source, values, config, options)
     config = _with_compat(reader, values, config, options)
     return replace(config, no_effect=tuple(reader.no_effect), warnings=tuple(reader.warnings))

@@ -37,9 +37,10 @@ def test_every_engine_of_the_table_is_tested() -> None:
 
 
 def test_instance_that_exists_is_not_created_again(engine: WorkflowEngine, clock: ManualClock) -> None:
-    assert engine.create("i", b"first") is True
+    assert engine.create("i", b"first", logs=[LogEntry(0)]) is True
     clock.advance(1)
-    assert engine.create("i", b"second") is False
+    assert engine.create("i", b"second", logs=[LogEntry(0)]) is False
+    assert engine.logs("i") == [LogRecord(NOW_MS, LogEntry(0))]
     record = engine.find("i")
     assert record is not None
     assert (record.status, record.params, record.created_ms) == ("queued", b"first", NOW_MS)
@@ -122,6 +123,8 @@ def test_a_reset_leaves_the_instance_and_its_params(engine: WorkflowEngine) -> N
     assert record is not None
     assert (record.status, record.params) == ("queued", b"params")
     assert (engine.step("i", "k"), engine.next_event("i", "go"), engine.logs("i")) == (None, None, [])
+    engine.reset("i", logs=[LogEntry(0)])
+    assert [log.entry.event for log in engine.logs("i")] == [0]
     engine.delete("i")
     assert engine.find("i") is None
     assert [log.entry.event for log in engine.logs("j")] == [5, 2]

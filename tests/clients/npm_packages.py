@@ -13,8 +13,20 @@ from pathlib import Path
 import platformdirs
 
 HERE = Path(__file__).parent
-FILES = ("package.json", "package-lock.json")
-SCRIPTS = ("js_sdk", "node_sdk", "inference_ui_react", "ai_sdk", "graphql_audit", "apollo", "urql")
+FILES = ("package.json", "package-lock.json", ".npmrc")
+SCRIPTS = (
+    "ai_sdk",
+    "ai_sdk_older",
+    "apollo",
+    "graphql_audit",
+    "inference_ui_ai_engine",
+    "inference_ui_events",
+    "inference_ui_react",
+    "js_sdk",
+    "node_sdk",
+    "urql",
+)
+STORAGE = "@react-native-async-storage/async-storage"
 MIN_NODE = 20
 INSTALL_S = 300
 
@@ -82,6 +94,7 @@ def bundle_scripts(packages: Path, into: Path) -> None:
         "--conditions=module,import",
         "--out-extension:.js=.cjs",
         '--define:process.env.NODE_ENV="production"',
+        f"--alias:{STORAGE}={HERE / 'scripts' / 'storage.mjs'}",
         "--log-level=warning",
         f"--outdir={into}",
     ]

@@ -1,4 +1,4 @@
-"""`ai` and `@ai-sdk/react`: their hooks and transports on /stream."""
+"""`ai` and `@ai-sdk/react`, majors 4 to 6: their hooks and transports on /stream."""
 
 from __future__ import annotations
 
@@ -52,3 +52,27 @@ def test_completion_by_both_protocols(client):
 
 def test_object_fits_its_schema(client):
     assert client("ai_sdk", "object") == {"isValid": True, "validationError": None, "errors": []}
+
+
+@pytest.mark.parametrize(
+    ("case", "finish_reason"), [("chatFour", "stop"), ("chatFourAsText", "unknown")], ids=["data-v1", "text"]
+)
+def test_chat_of_major_4(client, case, finish_reason):
+    chat = client("ai_sdk_older", case)
+    assert chat["errors"] == []
+    assert chat["roles"] == ["user", "assistant", "user", "assistant"]
+    assert chat["hasText"] is True
+    assert [end["finishReason"] for end in chat["finished"]] == [finish_reason, finish_reason]
+    assert all(end["hasUsage"] is (finish_reason == "stop") for end in chat["finished"])
+
+
+def test_completion_of_major_4(client):
+    assert client("ai_sdk_older", "completionFour") == {"hasText": True, "isShown": True, "errors": []}
+
+
+def test_chat_of_major_5(client):
+    assert client("ai_sdk_older", "chatFive") == {
+        "roles": ["user", "assistant", "user", "assistant"],
+        "hasText": True,
+        "errors": [],
+    }

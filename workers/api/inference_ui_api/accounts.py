@@ -158,7 +158,8 @@ def account_error(error: JsException) -> Exception:
     """Return what to raise for a statement that failed."""
     if "UNIQUE constraint failed: users.email" in error.message:
         return BadAccount("this email cannot be used")
-    return error
+    known: Exception = error
+    return known
 
 
 def _scopes(scopes: Sequence[str] | None, identity: Identity) -> list[str]:

@@ -81,7 +81,7 @@ def _object(schema: GraphQLSchema, name: str) -> GraphQLObjectType:
 def _guarded(resolver: Resolver, scope: str) -> Resolver:
     """Return a resolver that is only reached by callers with a scope."""
 
-    async def resolve(root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+    async def resolve(root: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         info.context.identity.require(scope)
         return await resolver(root, info, **arguments)
 

@@ -78,7 +78,7 @@ REMOTE_FIELDS: Final[Mapping[str, RemoteField]] = {
 def remote(name: str, field: RemoteField) -> Callable[..., Any]:
     """Return the resolver of a field."""
 
-    async def resolve(_root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+    async def resolve(_root: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         call = info.context
         assert isinstance(call, Call)
         if field.feature is not None:

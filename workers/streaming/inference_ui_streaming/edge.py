@@ -1,14 +1,14 @@
 """POST /ai: one task of a model, answered at once. The published AI engine asks so: `{"task", "model", "input"}`.
 
 `input` is `{"messages"}` for a text model, whose answer is read as JSON where it is some, and `{"text"}` for a
-classifier.
+classifier. The tasks whose answers programs read are held to their shape by a schema.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from pyodide.ffi import JsException
 
@@ -19,6 +19,35 @@ from .web import HttpError, invalid
 
 MAX_TEXT_CHARACTERS = 32_768
 MAX_TOKENS = 1024
+MAX_FIELDS = 32  # of a form
+
+_SENTENCE: Final = {"type": "string", "maxLength": 160}
+_SUGGESTIONS: Final = {"type": "array", "items": {"type": "string", "maxLength": 60}, "minItems": 1, "maxItems": 5}
+_ISSUE: Final = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string", "maxLength": 40},
+        "severity": {"enum": ["info", "warning", "error"]},
+        "message": _SENTENCE,
+    },
+    "required": ["type", "severity", "message"],
+    "additionalProperties": False,
+}
+_ACCESSIBILITY: Final = {
+    "type": "object",
+    "properties": {
+        "score": {"type": "integer", "minimum": 0, "maximum": 100},
+        "issues": {"type": "array", "items": _ISSUE, "maxItems": 5},
+    },
+    "required": ["score", "issues"],
+    "additionalProperties": False,
+}
+_FIELD: Final = {
+    "type": "object",
+    "properties": {"valid": {"type": "boolean"}, "message": _SENTENCE},
+    "required": ["valid"],
+    "additionalProperties": False,
+}
 
 
 async def answer_task(ai: Any, body: Any, *, token_cap: int) -> dict[str, Any]:
@@ -37,10 +66,35 @@ async def answer_task(ai: Any, body: Any, *, token_cap: int) -> dict[str, Any]:
     model = read_model(body.get("model"))
     if "text" in given:
         return await _classify(ai, model, given["text"])
-    inputs = {"messages": read_messages(given.get("messages")), "max_tokens": min(MAX_TOKENS, token_cap)}
+    messages = read_messages(given.get("messages"))
+    inputs: dict[str, Any] = {"messages": messages, "max_tokens": min(MAX_TOKENS, token_cap)}
+    schema = _schema(body["task"], messages)
+    if schema is not None:
+        inputs["guided_json"] = schema
     result = await _run(ai, model, {**inputs, "temperature": 0})
     text = result.get("response", "") if isinstance(result, Mapping) else result
     return {"output": _value(text), "model": model}
+
+
+def _schema(task: str, messages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return what a task's answer has to satisfy; None: it is text."""
+    if task == "autocomplete":
+        return _SUGGESTIONS
+    if task == "accessibility_check":
+        return _ACCESSIBILITY
+    if task == "form_validation":
+        return _form_schema(messages)
+    return None
+
+
+def _form_schema(messages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return `{field: {"valid", "message"?}}` for the fields of the form, which is the last message, as JSON."""
+    form = _value(messages[-1].get("content")) if messages else None
+    if not isinstance(form, Mapping) or not 0 < len(form) <= MAX_FIELDS:
+        return None
+    fields = [str(name) for name in form]
+    properties = dict.fromkeys(fields, _FIELD)
+    return {"type": "object", "properties": properties, "required": fields, "additionalProperties": False}
 
 
 async def _classify(ai: Any, model: str, text: Any) -> dict[str, Any]:

@@ -135,8 +135,7 @@ class Generation:
 
     async def _try_model(self) -> None:
         """Ask a model, and wait for its first token."""
-        self._failure, self._has_ended, self._failed_slowly = None, False, False
-        self._stream = None
+        self._begin_again()
         self._stream = await open_ai_stream(self._ai, self.model, self._request, timeout_s=self._settings.timeout_s)
         await self._advance()
         if self._is_cancelled:
@@ -145,6 +144,9 @@ class Generation:
         if self._failure is not None:
             await self._stream.cancel()
             raise too_slow(self._failure) if self._failed_slowly else ai_error(self._failure)
+
+    def _begin_again(self) -> None:
+        self._failure, self._has_ended, self._failed_slowly = None, False, False
 
     def body(self) -> Any:
         """Return the frames as a `js.ReadableStream`, after `start`."""

@@ -119,7 +119,7 @@ class UIMessageStream:
 
     def end(self, ending: Ending) -> bytes:
         """Return the end of the text, the calls, and the end of step and message."""
-        parts = [{"type": "text-end", "id": _TEXT_ID}] if self._has_text else []
+        parts: list[Mapping[str, Any]] = [{"type": "text-end", "id": _TEXT_ID}] if self._has_text else []
         parts += [
             {"type": "tool-input-available", "toolCallId": call.id, "toolName": call.name, "input": call.arguments}
             for call in ending.calls

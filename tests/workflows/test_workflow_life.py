@@ -413,3 +413,43 @@ return True
         assert project.runtime.metrics.workers["flows"].cpu_s >= 0.06
 
     run(write_project(code), test)
+
+
+def test_instance_may_terminate_itself(write_project: WriteProject) -> None:
+    code = """
+@step.do("never")
+async def never():
+    ran.append("never")
+
+own = await self.env.WF.get(event["instanceId"])
+pending = asyncio.ensure_future(never())
+await asyncio.sleep(0)
+await own.terminate()
+await asyncio.sleep(0)
+ran.append("after")
+"""
+
+    async def test(project: Running, clock: ManualClock) -> None:
+        instance = await project.env.WF.create()
+        await clock.advance(1)
+        assert project.ran == []
+        assert await project.status(instance) == ("terminated", None, None)
+
+    run(write_project(code), test)
+
+
+def test_binding_as_the_sdk_has_it(write_project: WriteProject) -> None:
+    async def test(project: Running, clock: ManualClock) -> None:
+        flow = project.env.WF
+        first = await flow.create(id="one", params={"n": 1})
+        batch = await flow.create_batch([{"id": "two", "params": 2}, {"id": "three"}])
+        await clock.advance(0)
+        assert [instance.id for instance in (first, *batch)] == ["one", "two", "three"]
+        outputs = [(await (await flow.get(name)).status())["output"] for name in ("one", "two", "three")]
+        assert outputs == [{"n": 1}, 2, {}]
+        assert (await first.restart(), await first.pause(), await first.resume()) == (None, None, None)
+        assert await _error(flow.create_batch([])) == (
+            "Error: WorkflowError: batchCreate should have at least 1 instance"
+        )
+
+    run(write_project('return event["payload"]'), test)

@@ -20,7 +20,7 @@ from pyworkers.js.streams.readable import ReadableStream
 from pyworkers.js.values import JsException, JsObject, call, is_callable, type_error
 from pyworkers.runtime.events import current_event
 from pyworkers.runtime.failures import plain_error
-from pyworkers.runtime.workflows.gate import set_done
+from pyworkers.runtime.workflows.gate import set_done, spawn
 from pyworkers.runtime.workflows.history import LogEvent, error_object, step_entry
 from pyworkers.runtime.workflows.step_store import StepStore, step_result, stored_error
 
@@ -112,9 +112,8 @@ class Attempts:
             JsException: what it threw; WorkflowTimeoutError.
         """
         timeout_ms = milliseconds(self._config["timeout"])
-        loop = asyncio.get_running_loop()
-        expired: asyncio.Future[None] = loop.create_future()
-        running = loop.create_task(self._call(attempt))
+        expired: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        running = spawn(self._call(attempt))
         running.add_done_callback(_look_at)
         gate = self._store.gate
         timer = gate.call_at(gate.due_ms(timeout_ms), lambda: set_done(expired))

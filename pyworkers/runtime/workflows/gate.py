@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from pyworkers.bindings.workflows.failures import PAUSED
@@ -187,6 +187,13 @@ class Gate:
         for task in self._tasks:
             task.cancel()
         return list(self._tasks)
+
+
+def spawn(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """Run a coroutine as a task of the worker's event; one that is cancelled before it began leaves no warning."""
+    task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(coroutine)
+    task.add_done_callback(lambda _: coroutine.close())
+    return task
 
 
 def set_done(future: asyncio.Future[None]) -> None:

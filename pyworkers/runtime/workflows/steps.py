@@ -12,6 +12,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from pyworkers.bindings.workflows.durations import milliseconds
@@ -25,8 +26,11 @@ from pyworkers.js.promise import JsPromise
 from pyworkers.js.serialization import deserialize
 from pyworkers.js.values import JsException, JsObject, get_property
 from pyworkers.runtime.workflows.attempts import Attempts
+from pyworkers.runtime.workflows.gate import spawn
 from pyworkers.runtime.workflows.history import LogEvent, error_object, step_entry
 from pyworkers.runtime.workflows.step_store import StepStore, step_result, stored_error
+
+Work = Callable[[], Coroutine[Any, Any, Any]]
 
 
 class Steps:
@@ -68,7 +72,7 @@ class Steps:
         attempts = Attempts(
             self._store, f"do {count} {text}", text, count, config=resolved, callback=callback, on_fatal=self._on_fatal
         )
-        return self._start(attempts.run())
+        return self._start(attempts.run)
 
     def sleep(self, name: Any, duration: Any) -> JsPromise:
         """Sleep for a duration."""
@@ -80,14 +84,15 @@ class Steps:
         text = to_string(name)
         slept = to_string(duration_ms)
         count = self._count(f"sleep {slept} {text}")
-        return self._start(self._sleep(f"sleep {count} {slept} {text}", f"{text}-{count}", duration_ms))
+        key = f"sleep {count} {slept} {text}"
+        return self._start(partial(self._sleep, key, f"{text}-{count}", duration_ms))
 
     def sleep_until(self, name: Any, moment: Any) -> JsPromise:
         """Sleep until a date or a number of milliseconds."""
         text = to_string(name)
         count = self._count(f"until {text}")
         moment_ms = math.nan if isinstance(moment, str) else to_number(moment)
-        return self._start(self._sleep_until(f"until {count} {text}", f"{text}-{count}", moment_ms))
+        return self._start(partial(self._sleep_until, f"until {count} {text}", f"{text}-{count}", moment_ms))
 
     def wait_for_event(self, name: Any, options: Any) -> JsPromise:
         """Wait for an event ``{type, timeout}``."""
@@ -100,7 +105,8 @@ class Steps:
         text = to_string(name)
         count = self._count(f"wait {text}")
         event_type = to_string(get_property(options, "type"))
-        return self._start(self._wait(f"wait {count} {text}", f"{text}-{count}", event_type, timeout_ms))
+        key = f"wait {count} {text}"
+        return self._start(partial(self._wait, key, f"{text}-{count}", event_type, timeout_ms))
 
     def deliver(self, event_type: str) -> None:
         """Wake the step that has waited longest for an event that is now there."""
@@ -117,18 +123,18 @@ class Steps:
         self._counts[name] += 1
         return self._counts[name]
 
-    def _start(self, coroutine: Coroutine[Any, Any, Any]) -> JsPromise:
+    def _start(self, work: Work) -> JsPromise:
         """Run a step as a task of its own: who stops waiting for it does not end it."""
-        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(self._run(coroutine))
+        task = spawn(self._run(work))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return JsPromise.run(_result_of(task))
 
-    async def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    async def _run(self, work: Work) -> Any:
         gate = self._store.gate
         gate.steps_open += 1
         try:
-            return await coroutine
+            return await work()
         except JsException as error:
             raise crossed(error) from error.__cause__
         except EngineError as error:

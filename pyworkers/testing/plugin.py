@@ -13,7 +13,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,14 @@ def worker(runtime: Runtime) -> TestWorker:
 def env(worker: TestWorker) -> Any:
     """The primary worker's ``env``, with live bindings."""
     return worker.env
+
+
+@pytest.fixture
+def migrate(runtime: Runtime) -> Callable[..., Awaitable[None]]:
+    """``await migrate()`` applies the primary worker's D1 migrations, ``await migrate("DB")`` those of one binding."""
+    from pyworkers.testing.migrations import apply_migrations
+
+    return partial(apply_migrations, runtime)
 
 
 @pytest.hookimpl(tryfirst=True)

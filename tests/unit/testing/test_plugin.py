@@ -118,3 +118,49 @@ def test_an_option_that_no_request_has_is_refused(project: pytest.Pytester) -> N
             assert str(caught.value) == f'worker.fetch() has no option "{option}"; {hint}'
     """
     failed(project, test, passed=3)
+
+
+def test_migrations_make_the_tables_of_a_test(project: pytest.Pytester) -> None:
+    project.path.joinpath("wrangler.toml").write_text(
+        CONFIG + '[[d1_databases]]\nbinding = "DB"\ndatabase_name = "main"\n'
+        '[[d1_databases]]\nbinding = "OTHER"\ndatabase_name = "other"\nmigrations_dir = "sql"\n'
+    )
+    project.mkdir("migrations")
+    project.path.joinpath("migrations/0001_users.sql").write_text("CREATE TABLE users (id INTEGER PRIMARY KEY, name);")
+    project.path.joinpath("migrations/0002_ada.sql").write_text("INSERT INTO users (name) VALUES ('Ada');")
+    test = """
+        import pytest
+        from pyworkers.errors import ConfigError, PyworkersError, UsageError
+
+        async def test_all(env, migrate):
+            await migrate()
+            assert await env.DB.prepare("SELECT name FROM users").first("name") == "Ada"
+            assert await env.DB.prepare("SELECT count(*) AS n FROM d1_migrations").first("n") == 2
+
+        async def test_every_test_begins_empty(env, migrate):
+            await migrate("DB")
+            assert await env.DB.prepare("SELECT count(*) AS n FROM users").first("n") == 1
+
+        async def test_wrong_names(migrate, request):
+            with pytest.raises(UsageError) as caught:
+                await migrate("DBS")
+            assert (caught.value.message, caught.value.hint) == ('api has no D1 binding "DBS"', 'did you mean "DB"?')
+            with pytest.raises(ConfigError) as caught:
+                await migrate("OTHER")
+            folder = request.config.rootpath / "sql"
+            assert caught.value.message == f'the migrations of "OTHER" should be in {folder}, which is no folder'
+
+        async def test_wrong_sql(env, migrate, request):
+            file = request.config.rootpath / "migrations/0003_bad.sql"
+            file.write_text("CREATE TABLE a (x); INSERT INTO nope VALUES (1);")
+            try:
+                with pytest.raises(PyworkersError) as caught:
+                    await migrate()
+            finally:
+                file.unlink()
+            assert caught.value.message == (
+                "Migration 0003_bad.sql failed at statement 2: INSERT INTO nope VALUES (1);\\n  no such table: nope"
+            )
+            assert await env.DB.prepare("SELECT count(*) AS n FROM sqlite_master WHERE name = 'a'").first("n") == 0
+    """
+    failed(project, test, passed=4)

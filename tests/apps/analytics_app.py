@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from inference_ui_api.migrations import split_statements
+from inference_ui_api.migrations import APPLIED, split_statements
 
 ROOT = Path(__file__).parents[2]
 WORKERS = ROOT / "workers"
@@ -27,10 +27,15 @@ def configs(tmp_path, *names):
 
 
 async def make_tables(db, *workers):
-    """Apply the migrations of workers, in this order, as the deployment does."""
+    """Apply the migrations of workers that have not been, in this order, as the deployment does."""
+    _, applied = await db.batch([db.prepare(APPLIED), db.prepare("SELECT name FROM d1_migrations")])
+    names = {row["name"] for row in applied["results"]}
     for worker in workers:
         for file in sorted((WORKERS / worker / "migrations").glob("*.sql")):
-            await db.batch([db.prepare(sql) for sql in split_statements(file.read_text(encoding="utf-8"))])
+            if file.name not in names:
+                note = db.prepare("INSERT INTO d1_migrations (name) VALUES (?1)").bind(file.name)
+                statements = [db.prepare(sql) for sql in split_statements(file.read_text(encoding="utf-8"))]
+                await db.batch([note, *statements])
 
 
 async def add_events(db, tenant, events):

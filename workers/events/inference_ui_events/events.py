@@ -1,0 +1,202 @@
+"""Events as clients send them, made into the one shape that is stored.
+
+Three bodies are accepted: one event, an array of events, and `{"events": [...]}` with common `metadata` and
+`sessionId`. An event's name is `event` or `type`, its data `properties` or `data`; its component may lie in the data.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from .web import HttpError
+
+MAX_EVENTS = 1000
+MAX_NAME_CHARACTERS = 256
+MAX_ID_CHARACTERS = 256
+MAX_PROPERTIES_BYTES = 65_536
+MAX_TIMESTAMP_MS = 8_640_000_000_000_000  # the last moment that JavaScript's Date can say
+
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event, checked.
+
+    Attributes:
+        metadata: what the sender said about the event, beside its properties; None where it said nothing.
+    """
+
+    id: str
+    event: str
+    component: str | None
+    properties: Mapping[str, Any]
+    metadata: Mapping[str, Any] | None
+    user_id: str | None
+    session_id: str
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An event that was not accepted.
+
+    Attributes:
+        index: its place in the body, from 0.
+        id: as it was sent, or None.
+    """
+
+    index: int
+    id: str | None
+    field: str
+    message: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the answer says it."""
+        return {"index": self.index, "id": self.id, "field": self.field, "message": self.message}
+
+
+@dataclass(slots=True)
+class Batch:
+    """One body's events: those to store and those that are wrong."""
+
+    events: list[Event] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+class _WrongField(Exception):
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(problem)
+        self.name = name
+        self.problem = problem
+
+
+def read_batch(body: Any, *, now_ms: int, new_id: Callable[[], str]) -> Batch:
+    """Read a body.
+
+    Args:
+        now_ms: the time of events that do not say theirs.
+        new_id: makes ids, for events and for the session of events that have none.
+
+    Raises:
+        HttpError: 400 the body is none of the three shapes, 413 it holds more than MAX_EVENTS.
+    """
+    items, common = _items(body)
+    if len(items) > MAX_EVENTS:
+        raise HttpError(413, f"Too many events: {len(items)}, at most {MAX_EVENTS} in one request", field="events")
+    batch = Batch()
+    default_session = new_id() if items else ""
+    for index, item in enumerate(items):
+        try:
+            batch.events.append(_event(item, common, default_session, now_ms, new_id))
+        except _WrongField as wrong:
+            batch.failures.append(Failure(index, _sent_id(item), wrong.name, f"{wrong.name} {wrong.problem}"))
+    return batch
+
+
+def _items(body: Any) -> tuple[list[Any], Mapping[str, Any]]:
+    if isinstance(body, list):
+        return body, {}
+    if not isinstance(body, Mapping):
+        raise HttpError(400, "Invalid request: body must be an event or an array of events", field="body")
+    if "events" not in body:
+        return [body], {}
+    if not isinstance(body["events"], list):
+        raise HttpError(400, "Invalid request: events must be an array", field="events")
+    return body["events"], body
+
+
+def _event(item: Any, common: Mapping[str, Any], default_session: str, now_ms: int, new_id: Callable[[], str]) -> Event:
+    if not isinstance(item, Mapping):
+        raise _WrongField("event", "must be an object")
+    name = _name(item)
+    properties = _first_object(item, ("properties", "data"))
+    metadata = {**(_object(common, "metadata") or {}), **(_object(item, "metadata") or {})}
+    component = _text(item, "component", MAX_NAME_CHARACTERS)
+    if component is None and isinstance(properties.get("component"), str):
+        component = properties["component"][:MAX_NAME_CHARACTERS]
+    session = _identity(item, "sessionId") or _identity(common, "sessionId") or default_session
+    return Event(
+        id=_identity(item, "id") or new_id(),
+        event=name,
+        component=component,
+        properties=properties,
+        metadata=metadata or None,
+        user_id=_identity(item, "userId") or _identity(common, "userId"),
+        session_id=session,
+        timestamp_ms=_timestamp_ms(item.get("timestamp"), now_ms),
+    )
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    key = "event" if item.get("event") is not None else "type" if item.get("type") is not None else "event"
+    value = item.get(key)
+    if value is None or value == "":
+        raise _WrongField(key, "is required")
+    if not isinstance(value, str) or len(value) > MAX_NAME_CHARACTERS:
+        raise _WrongField(key, f"must be a string of at most {MAX_NAME_CHARACTERS} characters")
+    return value
+
+
+def _text(item: Mapping[str, Any], name: str, max_characters: int) -> str | None:
+    value = item.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > max_characters:
+        raise _WrongField(name, f"must be a string of at most {max_characters} characters")
+    return value
+
+
+def _identity(item: Mapping[str, Any], name: str) -> str | None:
+    """Return an id; whole numbers are taken as their digits."""
+    value = item.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return _text({name: value}, name, MAX_ID_CHARACTERS)
+
+
+def _first_object(item: Mapping[str, Any], names: tuple[str, ...]) -> Mapping[str, Any]:
+    for name in names:
+        value = _object(item, name)
+        if value is not None:
+            return value
+    return {}
+
+
+def _object(item: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    value = item.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise _WrongField(name, "must be an object")
+    if len(json.dumps(value, ensure_ascii=False).encode()) > MAX_PROPERTIES_BYTES:
+        raise _WrongField(name, f"must be at most {MAX_PROPERTIES_BYTES} bytes of JSON")
+    return value
+
+
+def _timestamp_ms(value: Any, now_ms: int) -> int:
+    """Return a time: milliseconds since the epoch, or ISO 8601, UTC where it names no zone."""
+    if value is None:
+        return now_ms
+    if isinstance(value, str) and _ISO.fullmatch(value):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise _WrongField("timestamp", "must be milliseconds since the epoch or an ISO 8601 time") from None
+        value = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or not 0 <= value <= MAX_TIMESTAMP_MS:
+        raise _WrongField("timestamp", "must be milliseconds since the epoch or an ISO 8601 time")
+    time_ms: int = round(value)
+    return time_ms
+
+
+def _sent_id(item: Any) -> str | None:
+    value = item.get("id") if isinstance(item, Mapping) else None
+    return value[:MAX_ID_CHARACTERS] if isinstance(value, str) else None

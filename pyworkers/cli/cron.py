@@ -127,6 +127,7 @@ def _ask_server(port: int, worker: str, text: str, time_ms: int) -> bool | None:
 async def _run_here(place: Place, worker: str, text: str, time_ms: int) -> bool:
     import sys
 
+    from pyworkers.config import load_project
     from pyworkers.runtime.cron_schedule import run_scheduled
     from pyworkers.runtime.runtime import Runtime
     from pyworkers.runtime.stores import Stores
@@ -145,7 +146,14 @@ async def _run_here(place: Place, worker: str, text: str, time_ms: int) -> bool:
                 click.echo(describe_failure(occurrence.error), err=True)
 
     clock = SystemClock()
-    runtime = Runtime(place.project, Stores(place.state_dir, place.project, clock), clock=clock, console=_console)
+    # The place's own project may be of workers that are not built: this one is to run.
+    project = load_project(
+        place.folder,
+        () if place.config is None else (place.config,),
+        environment=place.environment,
+        env_files=place.env_files,
+    )
+    runtime = Runtime(project, Stores(place.state_dir, project, clock), clock=clock, console=_console)
     runtime.crons.is_enabled = False
     async with runtime:
         succeeded = await run_scheduled(runtime.isolate(worker), ScheduledController(text, time_ms), Shown())

@@ -99,7 +99,7 @@ def _listen(port: int, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
             for line in answer.iter_lines():
                 if line:
                     yield json.loads(line)
-                elif sys.stderr.isatty():
+                else:
                     click.echo(f"Connected to port {port}, waiting for events ...", err=True)
     except httpx.ConnectError:
         raise PyworkersError(

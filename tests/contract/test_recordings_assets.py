@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from interp import RECORDINGS, misses
-from raw_http import send
+from http_client import exchange
+from interp import RECORDINGS
+from replay import verdict
 
 from pyworkers.clock import ManualClock
 from pyworkers.config import load_project
@@ -25,7 +26,8 @@ from pyworkers.server.control import Control
 from pyworkers.server.listener import Listener, bind
 from pyworkers.server.terminal import Output, Style
 
-RECORDED = json.loads((RECORDINGS / "assets.public.json").read_text())
+FILES = [RECORDINGS / "assets.public.json", RECORDINGS / "own" / "assets.json"]
+RECORDED = [json.loads(path.read_text()) for path in FILES]
 WORKER = """
 from js import URL, Headers, Request, Response
 
@@ -73,15 +75,29 @@ async def replay(case: Mapping[str, Any], config_path: Path) -> list[Any]:
         etag = ""
         for step in case["steps"]:
             prefix = {"weak": "W/", True: ""}.get(step.get("useEtag"))
-            extra = [] if prefix is None else [("If-None-Match", prefix + etag)]
-            answer = await send(port, step, extra)
-            etag = answer.header("etag") or etag
-            results.append({"ok": answer.as_recorded()})
+            extra = [] if prefix is None or not etag else [["If-None-Match", prefix + etag]]
+            result = await exchange(port, {**step, "headers": [*step["headers"], *extra]}, "0")
+            etag = next((value for name, value in result["ok"].get("headers", ()) if name == "ETag"), etag)
+            results.append(result)
     output.close()
     return results
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in RECORDED["cases"]])
-def test_recorded_assets_case_answers_as_recorded(case: dict[str, Any], fixture: Path) -> None:
-    config_path = write_config(fixture, RECORDED["configs"][case["config"]])
-    assert misses(case, asyncio.run(replay(case, config_path))) == {}
+def lay_over(public: Path, files: Mapping[str, str | None]) -> None:
+    """Put a configuration's own files over the fixture's; None removes one."""
+    for name, text in files.items():
+        if text is None:
+            (public / name).unlink()
+        else:
+            (public / name).parent.mkdir(parents=True, exist_ok=True)
+            (public / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("case", "config"),
+    [pytest.param(case, one["configs"][case["config"]], id=case["id"]) for one in RECORDED for case in one["cases"]],
+)
+def test_recorded_assets_case_answers_as_recorded(case: dict[str, Any], config: dict[str, Any], fixture: Path) -> None:
+    lay_over(fixture / "public", config.get("files", {}))
+    config_path = write_config(fixture, {name: value for name, value in config.items() if name != "files"})
+    assert verdict(case, "assets", asyncio.run(replay(case, config_path)), engine="wrangler") == {}

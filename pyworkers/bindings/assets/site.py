@@ -89,8 +89,11 @@ class AssetSite:
                 return True
             if matches_glob([rule for rule in rules if not rule.startswith("!")], path):
                 return False
-        navigates = self._prefers_assets and request.headers.find("sec-fetch-mode") == "navigate"
-        return self._answer(request, self._any if navigates else self._found, only_asks=True) is not None
+        # Patterns say all that is the worker's: what they leave, not_found_handling answers.
+        is_assets = bool(self._worker_first) or (
+            self._prefers_assets and request.headers.find("sec-fetch-mode") == "navigate"
+        )
+        return self._answer(request, self._any if is_assets else self._found, only_asks=True) is not None
 
     # ---- answers
 

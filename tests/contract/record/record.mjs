@@ -68,7 +68,7 @@ async function recordFile(file, { write }) {
     const results = mask(first[number], second[number]);
     for (const [index, result] of results.entries()) {
       steps += 1;
-      if (area in FRONTS) maskLength(result);
+      if (area in FRONTS) maskLength(result, one.steps[index]);
       const lines = one.results ? differences(one.results[index], result) : [];
       moved += lines.length ? 1 : 0;
       for (const line of lines) console.log(`${one.id}#${index} ${line}`);

@@ -5,7 +5,7 @@ import { integer } from "./dom.js";
 import { readFrames } from "./sse.js";
 
 const AGAIN_MS = 2000;
-const USAGE_MS = 15_000;
+const USAGE_MS = 5000;
 const REFUSED = [401, 403]; // another try would not help
 const USAGE = "{ usageMetrics { eventsThisMonth eventsLimit aiRequestsThisMonth aiRequestsLimit } }";
 

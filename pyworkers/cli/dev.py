@@ -62,6 +62,7 @@ _LEVELS = ("debug", "info", "log", "warn", "error", "none")
     help="Which frames of an exception to show.",
 )
 @click.option("--reload/--no-reload", default=True, help="Watch the files and reload what is saved. [on]")
+@click.option("--crons/--no-crons", default=True, help="Run scheduled handlers when their triggers are due. [on]")
 @click.option("--test-scheduled", is_flag=True, hidden=True, help="/__scheduled is always there.")
 @click.option("--local", "-l", is_flag=True, hidden=True, help="Everything is local.")
 @click.option("--remote", "-r", is_flag=True, hidden=True)

@@ -26,7 +26,7 @@ WORKER_OWNER: Final = "worker:"
 PULL_OWNER: Final = "pull:"
 # How old the figures of a backlog may be, and which share of the time counting may take at most.
 _FIGURES_MS: Final = 50
-_COUNTING_SHARE: Final = 0.05
+_COUNTING_SHARE: Final = 0.01
 
 
 class Queue:

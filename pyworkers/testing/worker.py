@@ -137,7 +137,8 @@ class TestWorker:
             raise ValueError("the message has no Message-ID header, without which none is delivered")
         message = IncomingEmail(sender, recipient, data, parsed, self._runtime.mailbox)
         await self.isolate.trigger("email", message)
-        await asyncio.sleep(0)  # a refusal that was not waited for is on its way
+        for _ in range(3):  # a refusal that was not waited for is on its way
+            await asyncio.sleep(0)
         return message
 
     async def settle(self) -> None:

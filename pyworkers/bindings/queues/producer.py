@@ -6,8 +6,8 @@ Source: recorded, contracts/queues, queues.send.*; workerd src/workerd/api/queue
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Iterable, Sequence
+from random import getrandbits
 from typing import Any, Final, Protocol
 
 from pyworkers.bindings.arguments import check_option_bag, optional_int32
@@ -85,15 +85,15 @@ class WorkerQueue(JsProxy):
         """Send one message; resolves when it is durable, with the backlog as it was before."""
         if body is MISSING:
             raise argument_error(_CLASS, "send", 1, "JsValue")
-        check_option_bag(options, _CLASS, "send", 2, "SendOptions")
-        delay_s = optional_int32(get_property(options, "delaySeconds"))
-        given = get_property(options, "contentType")
+        delay_s = given = None
+        if options is not None:
+            check_option_bag(options, _CLASS, "send", 2, "SendOptions")
+            delay_s = optional_int32(get_property(options, "delaySeconds"))
+            given = get_property(options, "contentType")
         # The type of a single message may be written in capitals, that of one in a batch may not.
         draft = _draft(body, None if given is None else to_string(given).lower(), given, self._default_type)
-        problem = _message_problem(draft) if self._queue.has_consumer else None
-        if problem is None and self._queue.has_consumer:
-            problem = _delay_problem(delay_s)
-        self._refuse("send", problem)
+        if self._queue.has_consumer:
+            self._refuse("send", _message_problem(draft) or _delay_problem(delay_s))
         return await self._deliver([(draft, delay_s)])
 
     @js_async
@@ -126,7 +126,7 @@ class WorkerQueue(JsProxy):
         before = await self._queue.metrics()
         now_ms = self._clock.now_ms()
         messages = [
-            NewMessage(secrets.token_hex(16), body, kind, now_ms, now_ms + self._delay_ms(delay_s))
+            NewMessage(f"{getrandbits(128):032x}", body, kind, now_ms, now_ms + self._delay_ms(delay_s))
             for (body, kind), delay_s in drafts
         ]
         self._before_output()

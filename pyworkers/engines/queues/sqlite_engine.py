@@ -16,6 +16,7 @@ import apsw
 from pyworkers.clock import Clock, SystemClock
 from pyworkers.engines.queues.database import LoopDatabase
 from pyworkers.engines.queues.protocol import Backlog, Lease, NewMessage, QueueState, TakenMessage
+from pyworkers.errors import EngineBusy
 
 # `turn` is never used twice: with `attempts` it stands for one delivery of one message.
 _SCHEMA: Final = """
@@ -88,7 +89,10 @@ class SqliteQueueEngine:
     async def send(self, messages: Sequence[NewMessage]) -> None:
         """Keep all or nothing; they are durable on return."""
         if len(messages) == 1:
-            await self._database.run(lambda database: database.execute(_SEND, messages[0]))
+            try:
+                self._database.open().execute(_SEND, messages[0])
+            except (apsw.Error, EngineBusy):
+                await self._database.run(lambda database: database.execute(_SEND, messages[0]))
         else:
             await self._database.transact(lambda database: database.executemany(_SEND, messages))
 

@@ -11,6 +11,7 @@ import json
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -40,6 +41,7 @@ from .secrets_text import redact
 from .web import HttpError, header, json_response, parse_json, read_body
 
 MAX_BODY_BYTES = 1_048_576
+KEPT_DOCUMENTS = 256
 MAX_TOKENS = 5000  # of a document; a bound on what parsing and validating may cost
 JSON_TYPE = "application/json"
 GRAPHQL_TYPE = "application/graphql-response+json"
@@ -200,7 +202,13 @@ def _json_field(name: str, text: str) -> Any:
         raise BadRequest(f'"{name}" must be JSON') from None
 
 
+@lru_cache(maxsize=KEPT_DOCUMENTS)
 def _read_document(query: str) -> DocumentNode:
+    """Return a document that fits the schema; those seen lately are kept, for clients send the same few ever again.
+
+    Raises:
+        NotExecutable: it does not.
+    """
     try:
         document = parse(query, max_tokens=MAX_TOKENS)
         errors = validate(api_schema(), document)

@@ -27,7 +27,7 @@ _LOOSE: Final = re.compile(
     r"|(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4})|(?P<y3>\d{4})[-/](?P<m3>\d{1,2})[-/](?P<d3>\d{1,2}))"
     r"(?:[\s-]+(?P<year>\d{4}))?"
     r"(?:,?\s+(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.(?P<fraction>\d+))?)?)?"
-    r"\s*(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d|(?:GMT|UTC)[+-]\d\d:?\d\d)?(?:\s*\(.*\))?"
+    r"(?:\s+(?P<year2>\d{4}))?\s*(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d|(?:GMT|UTC)[+-]\d\d:?\d\d)?(?:\s*\(.*\))?"
 )
 
 
@@ -185,11 +185,13 @@ def _of_loose(groups: dict[str, str | None]) -> float:
         if not known:
             return math.nan
         month = known[0] + 1
-    year = groups["y"] or groups["y3"] or groups["year"] or "2001"
+    year = groups["y"] or groups["y3"] or groups["year"] or groups["year2"] or "2001"
     day = groups["day"] or groups["day2"] or groups["d"] or groups["d3"] or "1"
-    parts = [year, month or 1, day, groups["hour"] or 0, groups["minute"] or 0, groups["second"] or 0]
+    parts = [int(part or 0) for part in (year, month or 1, day, groups["hour"], groups["minute"], groups["second"])]
+    if not (1 <= parts[1] <= 12 and 1 <= parts[2] <= 31 and parts[3] < 24 and parts[4] < 60 and parts[5] < 60):
+        return math.nan
     zone = (groups["zone"] or "").removeprefix("GMT").removeprefix("UTC")
-    return _moment([int(part) for part in parts], groups["fraction"], zone)
+    return _moment(parts, groups["fraction"], zone)
 
 
 def _moment(parts: list[int], fraction: str | None, zone: str | None) -> float:

@@ -218,6 +218,8 @@ class Headers(JsProxy):
         wire = []
         for name in names:
             values = values_of[name]
+            if values == [""] and name in _KNOWN:
+                continue  # to the runtime, a header that it knows and that is empty is none
             key = name.encode()
             if len(values) == 1 or (name in _KNOWN and name != "set-cookie"):
                 wire.append((key, utf8(", ".join(values))))
@@ -271,6 +273,11 @@ class Headers(JsProxy):
     def _check_guard(self) -> None:
         if self._immutable:
             raise type_error(_IMMUTABLE)
+
+
+def is_known(name: bytes) -> bool:
+    """Tell whether the runtime knows a header, by its lower-case name: without a value, such a one is none."""
+    return name.decode("latin-1") in _KNOWN
 
 
 def in_wire_order(headers: RawHeaders) -> RawHeaders:

@@ -203,7 +203,7 @@ async def _blob(value: Any, _inner: Any) -> Any:
 
 
 async def _file(value: Any, inner: Any) -> Any:
-    return {"$type": "File", "name": value.name, **{**await _blob(value, inner), "$type": "File"}}
+    return {"$type": "File", "name": value.name, **(await _blob(value, inner) | {"$type": "File"})}
 
 
 async def _stream(value: Any, _inner: Any) -> Any:

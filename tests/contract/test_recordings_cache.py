@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from interp import Interpreter, also_accepted, build_scope, load_cases, misses, not_expressible
+from interp import RECORDINGS, Interpreter, also_accepted, build_scope, load_cases, misses, not_expressible
 
 from pyworkers.bindings.cache import CacheStorage
 from pyworkers.clock import ManualClock
 from pyworkers.engines.cache.sqlite_engine import SqliteCacheEngine
 
-CASES = load_cases("cache")
+CASES = load_cases("cache") + json.loads((RECORDINGS / "own" / "cache.json").read_text())["cases"]
 ACCEPTED = also_accepted()
 INEXPRESSIBLE = not_expressible()
 

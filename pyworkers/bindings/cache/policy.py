@@ -24,6 +24,9 @@ _CACHEABLE_BY_DEFAULT: Final = frozenset((200, 203, 204, 206, 300, 301, 308, 404
 _HOP_BY_HOP: Final = frozenset(("connection", "date", "keep-alive", "proxy-authenticate", "proxy-authorization")).union(
     ("te", "trailer", "transfer-encoding", "upgrade")
 )
+_HEURISTIC_WARNING: Final = '113 - "rfc7234 5.5.4"'
+_DAY_S: Final = 24 * 3600
+_OF_A_MOMENT: Final = re.compile(r"\s*1[0-9][0-9]")
 _INTEGER: Final = re.compile(r"\s*([+-]?\d+)")
 _PRIVATE_COOKIE: Final = re.compile("private=set-cookie;?")
 
@@ -62,10 +65,13 @@ def judge(status: int, headers: Sequence[tuple[str, str]], *, is_authorized: boo
     if "set-cookie" in fields or not _is_storable(status, fields, directives, is_authorized=is_authorized):
         return None
     age_s = _number(fields.get("age"))
-    ttl_s = _max_age_s(fields, directives, now_ms) - age_s
+    max_age_s = _max_age_s(fields, directives, now_ms)
+    ttl_s = max_age_s - age_s
     extra_s = max(_number(directives.get("stale-if-error")), _number(directives.get("stale-while-revalidate")), 0)
     ttl_ms = round(max(0.0, ttl_s, ttl_s + extra_s) * 1000)
-    return Storing(_kept(fields, age_s, now_ms), ttl_ms)
+    is_explicit = any((directives.get("s-maxage"), directives.get("max-age"), fields.get("expires")))
+    is_guess = not is_explicit and age_s > _DAY_S and max_age_s > _DAY_S
+    return Storing(_kept(fields, age_s, now_ms, is_guess=is_guess), ttl_ms)
 
 
 def _is_storable(status: int, fields: Mapping[str, str], directives: Directives, *, is_authorized: bool) -> bool:
@@ -99,10 +105,18 @@ def _max_age_s(fields: Mapping[str, str], directives: Directives, now_ms: int) -
     return least_s
 
 
-def _kept(fields: Mapping[str, str], age_s: float, now_ms: int) -> tuple[tuple[str, str], ...]:
-    """Return the headers that come back: without those of one connection, with Age and Date."""
+def _kept(fields: Mapping[str, str], age_s: float, now_ms: int, *, is_guess: bool) -> tuple[tuple[str, str], ...]:
+    """Return the headers that come back: without those of one connection, with Age and Date.
+
+    Args:
+        is_guess: nothing in the response says for how long it is fresh, and that is for more than a day.
+    """
     dropped = {name.strip() for name in fields.get("connection", "").split(",")} | _HOP_BY_HOP
-    kept = {name: value for name, value in fields.items() if name not in dropped}
+    kept = {name: value.strip() for name, value in fields.items() if name not in dropped}
+    # Warnings of the hundreds are about the moment when they were given.
+    warnings = [one for one in kept.pop("warning", "").split(",") if one and not _OF_A_MOMENT.match(one)]
+    if warnings or is_guess:
+        kept["warning"] = ", ".join((",".join(warnings).strip(),) * bool(warnings) + (_HEURISTIC_WARNING,) * is_guess)
     kept["age"] = str(round(age_s))
     kept["date"] = Date(now_ms).toUTCString()
     return tuple(kept.items())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import zlib
 from collections.abc import AsyncIterator, Callable
 from functools import cached_property
 from typing import Any, Final
@@ -19,7 +20,7 @@ from pyworkers.clock import Clock
 from pyworkers.engines.cache import CachedResponse, CacheEngine, CacheReading
 from pyworkers.errors import EngineError
 from pyworkers.js.dates import parse_date
-from pyworkers.js.headers import Headers
+from pyworkers.js.headers import Headers, is_known
 from pyworkers.js.primitives import is_nullish, to_string
 from pyworkers.js.promise import js_async
 from pyworkers.js.request import Request
@@ -31,6 +32,7 @@ from pyworkers.js.webidl import MISSING, argument_error, is_object, utf8
 
 MAX_NAME_BYTES: Final = 1_024
 
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 _INTERNAL: Final = "internal error"
 _ETAG: Final = re.compile('(?:W/)?"(.+)"')
 # The date form that the conditions take; any other is as if there were none.
@@ -38,10 +40,19 @@ _UTC_DATE: Final = re.compile(
     r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} "
     r"\d\d:\d\d:\d\d GMT"
 )
+_FULL_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@]*(?:[/?#]|$)")
+_UNIMPLEMENTED_OPTIONS: Final = ("ignoreSearch", "ignoreVary")
 _CONNECTION: Final = (
     *("connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
     *("sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-key", "sec-websocket-version"),
 )
+
+
+def _unimplemented(interface: str, method: str) -> Callable[..., None]:
+    def call(_cache: object, *_args: Any) -> None:
+        raise JsException("Error", f"Failed to execute '{method}' on '{interface}': the method is not implemented.")
+
+    return call
 
 
 class CacheStorage(JsProxy):
@@ -71,6 +82,12 @@ class CacheStorage(JsProxy):
             raise type_error("Cache name is too long.")
         return Cache(self._open_engine, self._clock, f"named:{text}")
 
+    # Standard methods that are there, and that the platform does not have.
+    has = _unimplemented("CacheStorage", "has")
+    delete = _unimplemented("CacheStorage", "delete")
+    keys = _unimplemented("CacheStorage", "keys")
+    match = _unimplemented("CacheStorage", "match")
+
 
 class Cache(JsProxy):
     """One cache.
@@ -95,14 +112,14 @@ class Cache(JsProxy):
             options: ``ignoreMethod``: answer requests that are not GET, too.
         """
         asked = _request(request, "match")
-        if asked.method != "GET" and not _ignores_method(options, "match"):
+        ignores_method = _ignores_method(options, "match")
+        if asked.method != "GET" and not ignores_method:
             return None
         try:
             reading = await self._open_engine().match(self._name, _key(asked))
         except EngineError as error:
             raise JsException("Error", _INTERNAL) from error
-        # A stored 204 cannot be given a body, not even an empty one: it is never found.
-        if reading is None or reading.response.status in NULL_BODY_STATUSES:
+        if reading is None:
             return None
         return _answer(asked.headers, reading)
 
@@ -113,22 +130,27 @@ class Cache(JsProxy):
         Raises:
             JsException: TypeError, for a request that is not GET and a response that no cache can hold.
         """
+        if request is MISSING:
+            raise argument_error("Cache", "put", 1, "Request or string")
         if not isinstance(response, Response):
             raise argument_error("Cache", "put", 2, "Response")
         if response.status == 0:
             raise type_error("Cache is unable to store an error response")
         asked = _request(request, "put")
         _check(asked, response)
-        if response.status == 304:
-            return
+        if response.status in NULL_BODY_STATUSES:
+            return  # it could not be given back: no such response takes a body, not even an empty one
         body = response.take_body()
+        headers = _serialized_headers(response, body)
         stored = judge(
             response.status,
-            _serialized_headers(response, body),
+            headers,
             is_authorized=asked.headers.find("authorization") is not None,
             now_ms=self._clock.now_ms(),
         )
         source: bytes | AsyncIterator[bytes] = body.chunks() if isinstance(body, ReadableStream) else body or b""
+        if _encoding(response) == "gzip":
+            source = _gzipped(source)
         if stored is None:
             if not isinstance(source, bytes):
                 async for _ in source:
@@ -144,12 +166,19 @@ class Cache(JsProxy):
     async def delete(self, request: Any = MISSING, options: Any = None) -> bool:
         """Remove what is stored for a request; tell whether there was something."""
         asked = _request(request, "delete")
-        if asked.method != "GET" and not _ignores_method(options, "delete"):
+        ignores_method = _ignores_method(options, "delete")
+        if asked.method != "GET" and not ignores_method:
             return False
         try:
             return await self._open_engine().delete(self._name, _key(asked))
         except EngineError as error:
             raise JsException("Error", "Unable to delete cached response.") from error
+
+    # Standard methods that are there, and that the platform does not have.
+    add = _unimplemented("Cache", "add")
+    addAll = _unimplemented("Cache", "addAll")
+    keys = _unimplemented("Cache", "keys")
+    matchAll = _unimplemented("Cache", "matchAll")
 
 
 # ---- requests
@@ -158,7 +187,10 @@ class Cache(JsProxy):
 def _request(value: Any, method: str) -> Request:
     if value is MISSING:
         raise argument_error("Cache", method, 1, "Request or string")
-    return value if isinstance(value, Request) else Request.js_new(value)
+    asked = value if isinstance(value, Request) else Request.js_new(value)
+    if not _FULL_URL.match(asked.url):
+        raise type_error("Invalid URL. Cache API keys must be fully-qualified, valid URLs.")
+    return asked
 
 
 def _ignores_method(options: Any, method: str) -> bool:
@@ -166,6 +198,9 @@ def _ignores_method(options: Any, method: str) -> bool:
         return False
     if not is_object(options):
         raise argument_error("Cache", method, 2, "CacheQueryOptions")
+    for name in _UNIMPLEMENTED_OPTIONS:
+        if get_property(options, name) is not None:
+            raise JsException("Error", f"The '{name}' field on 'CacheQueryOptions' is not implemented.")
     return bool(get_property(options, "ignoreMethod"))
 
 
@@ -187,11 +222,33 @@ def _check(request: Request, response: Response) -> None:
 
 def _serialized_headers(response: Response, body: bytes | ReadableStream | None) -> list[tuple[str, str]]:
     """Return the headers as they are written for the cache: those of a connection are the host's own."""
-    headers = [(name, value) for name, value in response.headers.displayed() if name not in _CONNECTION]
+    headers = [
+        (name, value)
+        for name, value in response.headers.displayed()
+        if name not in _CONNECTION and (value or not is_known(name.encode()))
+    ]
+    if _encoding(response) in ("gzip", "br"):
+        return headers  # what it is encoded with tells the length, at its end
     length = body.length if isinstance(body, ReadableStream) else len(body or b"")
     if length is not None:
         headers.append(("content-length", str(length)))
     return headers
+
+
+def _encoding(response: Response) -> str | None:
+    """Return the encoding that a response's body is written in, not yet having it."""
+    return None if response.encode_body == "manual" else response.headers.find("content-encoding")
+
+
+def _gzipped(source: bytes | AsyncIterator[bytes]) -> bytes | AsyncIterator[bytes]:
+    return zlib.compress(source, wbits=_GZIP_WINDOW) if isinstance(source, bytes) else _gzip_chunks(source)
+
+
+async def _gzip_chunks(source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    encoder = zlib.compressobj(wbits=_GZIP_WINDOW)
+    async for chunk in source:
+        yield encoder.compress(chunk)
+    yield encoder.flush()
 
 
 # ---- responses
@@ -201,7 +258,7 @@ def _answer(asked: Headers, reading: CacheReading) -> Response:
     headers = dict(reading.response.headers)
     ranges: list[Range] = []
     wanted = asked.find("range")
-    if wanted is not None:
+    if wanted:
         found = parse_ranges(wanted, reading.size)
         if found is None:
             return _response(416, {"content-range": f"bytes */{reading.size}", "cf-cache-status": "HIT"}, b"")
@@ -224,7 +281,10 @@ def _answer(asked: Headers, reading: CacheReading) -> Response:
 
 def _response(status: int, headers: dict[str, str], body: bytes | ReadableStream | None) -> Response:
     raw = [(name.encode(), utf8(value)) for name, value in headers.items()]
-    return Response(body, status=status, headers=Headers(raw, immutable=True))
+    # Only what was put as br has no length: its body is as it was given, and is encoded on its way out.
+    is_plain = headers.get("content-encoding") == "br" and "content-length" not in headers
+    encode_body = "automatic" if is_plain else "manual"
+    return Response(body, status=status, headers=Headers(raw, immutable=True), encode_body=encode_body)
 
 
 def _body(reading: CacheReading, part: Range, headers: dict[str, str]) -> ReadableStream:

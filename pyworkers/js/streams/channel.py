@@ -20,7 +20,13 @@ from pyworkers.js.values import type_error
 
 
 class Transform:
-    """What a channel does to its chunks; this one nothing."""
+    """What a channel does to its chunks; this one nothing.
+
+    Attributes:
+        is_broken: a chunk was refused that leaves both sides errored, not just its write rejected.
+    """
+
+    is_broken = False
 
     def accept(self, chunk: Any) -> Any:
         """Check a chunk as it is written, and return what to keep of it until it is transformed."""
@@ -235,6 +241,8 @@ class ChannelSink(Sink):
         try:
             kept = self._source.transform.accept(chunk)
         except Exception as error:
+            if self._source.transform.is_broken:
+                self._source.break_both(error)
             return JsPromise.rejected(error)
         return self._source.write(kept)
 

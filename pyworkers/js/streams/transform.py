@@ -25,7 +25,7 @@ from pyworkers.js.values import JsProxy, call, js_method, type_error
 from pyworkers.js.webidl import MISSING, argument_error, constructor_error, is_object, to_uint64
 
 
-class TransformStream(JsProxy):
+class TransformStream(JsProxy, read_only="readable writable"):
     """A pair of streams: what is written to ``writable`` comes out of ``readable``, transformed."""
 
     def __init__(self, source: ChannelSource | _UserSource) -> None:
@@ -92,6 +92,7 @@ class _FixedLength(BytesTransform):
         """Count the chunk's bytes."""
         data = super().accept(chunk)
         if len(data) > self.left:
+            self.is_broken = True
             raise type_error("Attempt to write too many bytes through a FixedLengthStream.")
         self.left -= len(data)
         return data

@@ -3,31 +3,52 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from .dead_letters import keep_dead_letter
-from .intake import BadMessage, take_message
+from .enrichment import enrich
+from .intake import BadMessage, read_announcement, take_message
 from .rpc import now_ms
 from .store import QuotaExceeded
+from .tenancy import TenantData
 
 DEAD_SUFFIX: Final = "-dead"
 
 
 async def consume(batch: Any, env: Any) -> None:
-    """Process a batch; each message is acknowledged or retried by itself."""
+    """Process a batch. Each message is acknowledged or retried by itself, but all that only want enrichment go
+    through it together, tenant by tenant: a busy tenant's events come in many small messages.
+    """
     is_dead = str(batch.queue).endswith(DEAD_SUFFIX)
+    waiting: dict[str, list[tuple[Any, list[str]]]] = {}
     for message in batch.messages:
         body = _body(message)
-        try:
-            if is_dead:
-                await _keep(env, message, body, "it failed every time; the worker's log says why")
-            else:
-                await _take(env, message, body)
-        except Exception as error:
-            print(f"queue {batch.queue}: message {message.id} is tried again: {error}")  # for the worker's log
-            message.retry()
+        announced = None if is_dead else read_announcement(body)
+        if announced is not None:
+            waiting.setdefault(announced.tenant_id, []).append((message, announced.ids))
+        elif is_dead:
+            await _settle([message], _keep(env, message, body, "it failed every time; the worker's log says why"))
         else:
+            await _settle([message], _take(env, message, body))
+    for tenant_id, announced_messages in waiting.items():
+        ids = [each for _, ids in announced_messages for each in ids]
+        messages = [message for message, _ in announced_messages]
+        await _settle(messages, enrich(env, TenantData(env, tenant_id), ids, now_ms=now_ms()))
+
+
+async def _settle(messages: Sequence[Any], work: Awaitable[object]) -> None:
+    """Acknowledge messages when their work is done; where it fails, have them delivered again."""
+    try:
+        await work
+    except Exception as error:
+        ids = ", ".join(str(message.id) for message in messages)
+        print(f"queue: tried again are {ids}: {error}")  # for the worker's log
+        for message in messages:
+            message.retry()
+    else:
+        for message in messages:
             message.ack()
 
 

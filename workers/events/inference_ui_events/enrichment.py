@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from .ai_labels import ask_label
 from .rules import Label, label_by_rules
-from .tenancy import Row, TenantData
+from .tenancy import Row, Statement, TenantData
 
 # Tiers that include `aiInsights`; see the API worker's tiers.py.
 AI_TIERS: Final = ("business", "enterprise")
@@ -19,10 +19,9 @@ _KNOWN: Final = "SELECT event, component, intent, sentiment FROM event_labels WH
 _TIER: Final = "SELECT tier FROM (SELECT id AS tenant_id, tier FROM tenants) WHERE tenant_id = ?1"
 _REMEMBER: Final = """INSERT INTO event_labels (tenant_id, event, component, intent, sentiment, created_at_ms)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING"""
-_WRITE: Final = """UPDATE events SET intent = label.intent, sentiment = label.sentiment, enriched_at_ms = ?2
-FROM (SELECT value ->> 'id' AS id, value ->> 'intent' AS intent, value ->> 'sentiment' AS sentiment
-  FROM json_each(?3)) AS label
-WHERE events.tenant_id = ?1 AND events.id = label.id"""
+# Once a label, which are few: joined to a list of labels, SQLite would go through all of the tenant's events.
+_WRITE: Final = """UPDATE events SET intent = ?2, sentiment = ?3, enriched_at_ms = ?4
+WHERE tenant_id = ?1 AND id IN (SELECT value FROM json_each(?5))"""
 _MARK_DAYS: Final = """INSERT INTO event_summary_days (tenant_id, date)
 SELECT ?1, date(timestamp_ms / 1000, 'unixepoch') FROM events
 WHERE tenant_id = ?1 AND id IN (SELECT value FROM json_each(?2)) ON CONFLICT DO NOTHING"""
@@ -35,12 +34,14 @@ async def enrich(env: Any, data: TenantData, ids: Sequence[str], *, now_ms: int)
     if not rows:
         return 0
     labels = await _labels(env, data, rows, now_ms=now_ms)
-    written = [
-        {"id": row["id"], "intent": label.intent, "sentiment": label.sentiment}
-        for row, label in zip(rows, labels, strict=True)
+    ids_of: dict[Label, list[str]] = {}
+    for row, label in zip(rows, labels, strict=True):
+        ids_of.setdefault(label, []).append(row["id"])
+    writes: list[Statement] = [
+        (_WRITE, (label.intent, label.sentiment, now_ms, json.dumps(labelled, ensure_ascii=False)))
+        for label, labelled in ids_of.items()
     ]
-    found = json.dumps([row["id"] for row in rows], ensure_ascii=False)
-    await data.transaction([(_WRITE, (now_ms, json.dumps(written, ensure_ascii=False))), (_MARK_DAYS, (found,))])
+    await data.transaction([*writes, (_MARK_DAYS, (asked,))])
     return len(rows)
 
 

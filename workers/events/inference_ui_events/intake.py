@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from .enrichment import enrich
 from .events import Batch, Event, read_batch
 from .failures import BadArgument
 from .store import UNLIMITED, store_events
-from .tenancy import TenantData
+from .tenancy import TenantData, check_tenant
 from .web import HttpError
 
 MAX_MESSAGE_BYTES: Final = 100_000  # a queue takes 128,000
@@ -52,6 +53,24 @@ async def enqueue(queue: Any, tenant_id: str, events: Sequence[Event], *, limit:
     """Put events into the queue, in messages that it takes; they are durable on return."""
     for chunk in _chunks([event_json(event) for event in events]):
         await queue.send({"tenantId": tenant_id, "events": chunk, "limit": limit})
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Events that are stored already and want to be enriched."""
+
+    tenant_id: str
+    ids: list[str]
+
+
+def read_announcement(body: Any) -> Announcement | None:
+    """Return what a message of ids says; None where it is another message, or a bad one (see `take_message`)."""
+    if not isinstance(body, Mapping) or "events" in body:
+        return None
+    try:
+        return Announcement(check_tenant(body.get("tenantId")), _ids(body))
+    except (BadArgument, BadMessage):
+        return None
 
 
 async def take_message(env: Any, body: Any, *, now_ms: int) -> None:

@@ -31,6 +31,17 @@ class UnscopedStatement(Exception):
     """A statement that does not say whose data it means: a mistake in this worker."""
 
 
+def check_tenant(tenant_id: object) -> str:
+    """Return a tenant's id.
+
+    Raises:
+        BadArgument: it is no text, or too long.
+    """
+    if not isinstance(tenant_id, str) or not 0 < len(tenant_id) <= MAX_TENANT_CHARACTERS:
+        raise BadArgument("tenantId", f"must be a string of 1 to {MAX_TENANT_CHARACTERS} characters")
+    return tenant_id
+
+
 class TenantData:
     """One tenant's rows, cached results and objects.
 
@@ -43,10 +54,8 @@ class TenantData:
     """
 
     def __init__(self, env: Any, tenant_id: object) -> None:
-        if not isinstance(tenant_id, str) or not 0 < len(tenant_id) <= MAX_TENANT_CHARACTERS:
-            raise BadArgument("tenantId", f"must be a string of 1 to {MAX_TENANT_CHARACTERS} characters")
         self._env = env
-        self.tenant_id: Final = tenant_id
+        self.tenant_id: Final = check_tenant(tenant_id)
 
     async def rows(self, sql: str, *values: Any) -> list[Row]:
         """Return a statement's rows. ``?1`` is the tenant; ``values`` are bound from ``?2`` on."""

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from pyworkers.bindings.cache.policy import judge
 from pyworkers.bindings.cache.ranges import Range, multipart, new_boundary, parse_ranges
+from pyworkers.bindings.failures import tell
 from pyworkers.clock import Clock
 from pyworkers.engines.cache import CachedResponse, CacheEngine, CacheReading
 from pyworkers.errors import EngineError
@@ -118,6 +119,7 @@ class Cache(JsProxy):
         try:
             reading = await self._open_engine().match(self._name, _key(asked))
         except EngineError as error:
+            tell(error)
             raise JsException("Error", _INTERNAL) from error
         if reading is None:
             return None
@@ -160,6 +162,7 @@ class Cache(JsProxy):
         try:
             await self._open_engine().put(self._name, _key(asked), cached, source)
         except EngineError as error:
+            tell(error)
             raise JsException("Error", _INTERNAL) from error
 
     @js_async
@@ -172,6 +175,7 @@ class Cache(JsProxy):
         try:
             return await self._open_engine().delete(self._name, _key(asked))
         except EngineError as error:
+            tell(error)
             raise JsException("Error", "Unable to delete cached response.") from error
 
     # Standard methods that are there, and that the platform does not have.

@@ -13,6 +13,7 @@ from pyworkers.bindings.cache.policy import judge
 from pyworkers.bindings.cache.ranges import parse_ranges
 from pyworkers.clock import ManualClock
 from pyworkers.engines.cache.sqlite_engine import SqliteCacheEngine
+from pyworkers.errors import EngineError
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.scope import module as js
@@ -264,3 +265,21 @@ def test_what_is_wrong_rejects_the_promise(call: Callable[[CacheStorage], Any], 
         assert (caught.value.name, caught.value.message) == ("TypeError", message)
 
     run(program)
+
+
+def test_storage_that_fails_is_caught_and_its_reason_told(caplog: pytest.LogCaptureFixture) -> None:
+    def full() -> SqliteCacheEngine:
+        raise EngineError("cache.sqlite could not be written: the disk is full", hint="Free some space.")
+
+    async def main() -> list[str]:
+        cache = CacheStorage(full, ManualClock()).default
+        caught = []
+        for call in (lambda: cache.match(URL), lambda: cache.put(URL, made()), lambda: cache.delete(URL)):
+            with pytest.raises(JsException) as failed:
+                await call()
+            caught.append(failed.value.message)
+        return caught
+
+    assert asyncio.run(main()) == ["internal error", "internal error", "Unable to delete cached response."]
+    told = ("pyworkers.storage", 30, "cache.sqlite could not be written: the disk is full; free some space")
+    assert caplog.record_tuples == [told] * 3

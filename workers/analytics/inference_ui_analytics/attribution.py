@@ -154,13 +154,14 @@ def _touches_sql(arguments: Arguments, values: Values, label: str, nothing: str)
         f"coalesce(value, 1.0) AS worth FROM conversions WHERE {in_time}), "
         f"labelled AS MATERIALIZED (SELECT {ACTOR} AS actor, timestamp_ms AS t, id, {label} AS label FROM events "
         f"WHERE tenant_id = ?1 AND {ACTOR} IN (SELECT actor FROM converted)), "
+        # The join by itself: inside of a query with windows SQLite makes no index for it.
+        f"touched AS MATERIALIZED (SELECT conversion, worth, label, labelled.t AS t, id FROM converted LEFT JOIN "
+        f"labelled ON labelled.actor = converted.actor AND labelled.t <= converted.t AND labelled.t >= {oldest}), "
         f"touches AS (SELECT conversion, worth, coalesce(label, {fallback}) AS label, "
-        "row_number() OVER (PARTITION BY conversion ORDER BY labelled.t, id) AS place, "
+        "row_number() OVER (PARTITION BY conversion ORDER BY t, id) AS place, "
         "count(*) OVER (PARTITION BY conversion) AS n, "
         # Relative to the last touch, so that a long time before the conversion does not make all weights zero.
-        f"pow(2.0, coalesce(labelled.t - max(labelled.t) OVER (PARTITION BY conversion), 0) / {HALF_LIFE_MS}.0) "
-        "AS weight FROM converted LEFT JOIN labelled ON labelled.actor = converted.actor "
-        f"AND labelled.t <= converted.t AND labelled.t >= {oldest})"
+        f"pow(2.0, coalesce(t - max(t) OVER (PARTITION BY conversion), 0) / {HALF_LIFE_MS}.0) AS weight FROM touched)"
     )
 
 

@@ -94,8 +94,8 @@ async def cohort_size(data: TenantData, criteria: Criteria, active_in: TimeRange
     members = _members_sql(criteria, values)
     start, end = values.add(active_in.start_ms), values.add(active_in.end_ms)
     sql = (
-        f"WITH {members} SELECT count(*) AS total, count(nullif(EXISTS (SELECT 1 FROM seen "
-        f"WHERE seen.actor = members.actor AND t BETWEEN {start} AND {end}), 0)) AS active FROM members"
+        f"WITH {members} SELECT count(*) AS total, count(nullif(actor IN (SELECT actor FROM seen "
+        f"WHERE t BETWEEN {start} AND {end}), 0)) AS active FROM members"
     )
     [row] = await data.rows(_with_seen(sql), *values.list)
     return {"total": row["total"], "active": row["active"], "inactive": row["total"] - row["active"]}

@@ -179,14 +179,18 @@ def _next_sql(index: int, match: str, window: str) -> str:
     """Return the ways with one more step, which is null where a way does not reach it."""
     before = f"way{index - 1}"
     used = ", ".join(f"{before}.id{each}" for each in range(index))
-    kept = ", ".join(f"{before}.t{each}, {before}.id{each}" for each in range(index))
-    named = ", ".join(f"t{each}, id{each}" for each in range(index + 1))
-    place = f"row_number() OVER (PARTITION BY {before}.actor, {before}.id0 ORDER BY step.t, step.id) AS place"
+    kept = ", ".join(f"{before}.t{each} AS t{each}, {before}.id{each} AS id{each}" for each in range(index))
+    place = "row_number() OVER (PARTITION BY actor, id0 ORDER BY t, id) AS place"
+    earlier = ", ".join(f"t{each}, id{each}" for each in range(index))
+    # The join by itself: inside of a query with windows SQLite makes no index for it.
     return (
-        f"way{index} AS (SELECT actor, {named} FROM (SELECT {before}.actor, {kept}, step.t AS t{index}, "
-        f"step.id AS id{index}, {place} FROM {before} LEFT JOIN (SELECT actor, t, id FROM found WHERE {match}) AS step "
-        f"ON step.actor = {before}.actor AND step.t >= {before}.t{index - 1} AND step.id NOT IN ({used}) "
-        f"AND ({window} IS NULL OR step.t <= {before}.t0 + {window})) WHERE place = 1)"
+        f"step{index} AS MATERIALIZED (SELECT actor, t, id FROM found WHERE {match}), "
+        f"joined{index} AS MATERIALIZED (SELECT {before}.actor AS actor, {kept}, step{index}.t AS t, "
+        f"step{index}.id AS id FROM {before} LEFT JOIN step{index} ON step{index}.actor = {before}.actor "
+        f"AND step{index}.t >= {before}.t{index - 1} AND step{index}.id NOT IN ({used}) "
+        f"AND ({window} IS NULL OR step{index}.t <= {before}.t0 + {window})), "
+        f"way{index} AS (SELECT actor, {earlier}, t AS t{index}, id AS id{index} FROM "
+        f"(SELECT *, {place} FROM joined{index}) WHERE place = 1)"
     )
 
 

@@ -85,21 +85,19 @@ async def flow_metrics(data: TenantData, arguments: Arguments) -> dict[str, Any]
     values = Values()
     where = in_range(values, arguments.time_range())
     of_flow = f"{where} AND CAST({FLOW} AS TEXT) = {values.add(flow_id)}"
+    # A session's latest event that names a step comes first in its window.
+    latest = f"first_value({STEP}) OVER (PARTITION BY session_id ORDER BY {STEP} IS NULL, timestamp_ms DESC, id DESC)"
     sessions = (
-        f"flow_sessions AS (SELECT session_id, min(timestamp_ms) AS start_ms, "
-        "min(iif(event = 'flow_completed', timestamp_ms, NULL)) AS completed_ms "
-        f"FROM events WHERE {of_flow} GROUP BY session_id)"
+        f"steps AS (SELECT session_id, timestamp_ms, event, {latest} AS step FROM events WHERE {of_flow}), "
+        "flow_sessions AS (SELECT session_id, CAST(step AS TEXT) AS step, min(timestamp_ms) AS start_ms, "
+        "min(iif(event = 'flow_completed', timestamp_ms, NULL)) AS completed_ms FROM steps GROUP BY session_id, step)"
     )
     total = (
         f"WITH {sessions} SELECT count(*) AS total, count(completed_ms) AS completed, "
         "avg(completed_ms - start_ms) AS duration FROM flow_sessions"
     )
     drops = (
-        f"WITH {sessions}, steps AS (SELECT session_id, CAST({STEP} AS TEXT) AS step, row_number() OVER "
-        f"(PARTITION BY session_id ORDER BY timestamp_ms DESC, id DESC) AS place FROM events "
-        f"WHERE {of_flow} AND {STEP} IS NOT NULL) "
-        f"SELECT coalesce(step, '{NO_STEP}') AS stepId, count(*) AS dropoffCount FROM flow_sessions "
-        "LEFT JOIN steps ON steps.session_id = flow_sessions.session_id AND place = 1 "
+        f"WITH {sessions} SELECT coalesce(step, '{NO_STEP}') AS stepId, count(*) AS dropoffCount FROM flow_sessions "
         "WHERE completed_ms IS NULL GROUP BY 1 ORDER BY 2 DESC, 1"
     )
     definition = "SELECT steps FROM flows WHERE tenant_id = ?1 AND id = ?2"

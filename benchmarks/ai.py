@@ -74,7 +74,8 @@ class Recording:
 
 
 async def _through(runtime: Runtime) -> tuple[float, float]:
-    body = json.dumps({"messages": [{"role": "user", "content": PROMPT}], "temperature": 0, "maxTokens": TOKENS}).encode()
+    messages = [{"role": "user", "content": PROMPT}]
+    body = json.dumps({"messages": messages, "temperature": 0, "maxTokens": TOKENS}).encode()
     headers = [(b"content-type", b"application/json")]
     request = Request(method="POST", url="http://localhost/stream/chat", headers=lambda: headers, body=body)
     started = time.perf_counter()

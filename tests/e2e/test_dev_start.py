@@ -38,6 +38,6 @@ def test_the_version_is_printed(tmp_path: Path) -> None:
 
 
 def test_a_binding_that_is_not_emulated_is_marked_at_start(make_worker: MakeWorker, start_dev: StartDev) -> None:
-    config = '[[queues.producers]]\nbinding = "JOBS"\nqueue = "jobs"\n'
+    config = '[[vectorize]]\nbinding = "INDEX"\nindex_name = "words"\n'
     dev = start_dev(folder=make_worker("api", HELLO, config=config))
-    assert "  JOBS  Queue  not emulated yet: its use throws; see docs/gaps.md\n" in dev.text
+    assert "  INDEX  Vectorize  not emulated yet: its use throws; see docs/gaps.md\n" in dev.text

@@ -14,7 +14,8 @@ from pyworkers.errors import ConfigError
 def load(folder: Path, name: str, more: str = "") -> WorkerConfig:
     (folder / "entry.py").write_text("")
     (folder / "wrangler.toml").write_text(
-        'name = "a"\ncompatibility_date = "2026-01-01"\nmain = "entry.py"\ncompatibility_flags = ["python_workers"]\n[[workflows]]\nbinding = "WF"\n'
+        'name = "a"\ncompatibility_date = "2026-01-01"\nmain = "entry.py"\n'
+        'compatibility_flags = ["python_workers"]\n[[workflows]]\nbinding = "WF"\n'
         f'name = "{name}"\nclass_name = "Flow"\n{more}'
     )
     return load_worker(folder / "wrangler.toml")

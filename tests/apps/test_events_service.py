@@ -1,6 +1,7 @@
 """The events worker: its queue, enrichment, summaries, retention and dead letters."""
 
 import json
+import re
 import sys
 
 import pytest
@@ -452,3 +453,14 @@ def test_the_statements_of_store_are_those_of_the_api_worker():
 
     for name in ("_INSERT", "_SESSIONS", "_RESERVE"):
         assert getattr(store, name) == getattr(event_store, name)
+
+
+def test_every_method_is_described(events, worker):
+    text = (WORKERS.parent / "docs" / "application.md").read_text(encoding="utf-8")
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| ")]
+    described = {name for cell in cells for name in re.findall(r"\w+", cell)}
+    metrics = worker.other("inference-ui-analytics")
+    classes = [each.isolate.handlers.default for each in (events, metrics)]
+    methods = {name for each in classes for name in vars(each) if not name.startswith("_")}
+    assert methods - described == {"fetch", "queue", "scheduled"}
+    assert described - methods == {"Method"}

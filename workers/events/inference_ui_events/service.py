@@ -79,7 +79,7 @@ class Service:
     async def maintain(self) -> dict[str, int]:
         """Do for the tenant now what cron does: `{"enriched", "days", "deleted"}`."""
         row = await self._data.row(_TIER)
-        return await maintain_tenant(self._env, self._data, row and row["tier"], now_ms=now_ms())
+        return await maintain_tenant(self._env, self._data, row["tier"] if row else None, now_ms=now_ms())
 
     async def dead_letters(self) -> list[dict[str, Any]]:
         """See `dead_letters.list_dead_letters`."""

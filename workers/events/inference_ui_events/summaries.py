@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from .arguments import Arguments
 from .periods import iso
-from .tenancy import TenantData
+from .tenancy import Statement, TenantData
 
 MAX_LIST: Final = 10_000
 MAX_DAYS: Final = 50  # that one run makes again; the rest is for the next
@@ -35,7 +35,7 @@ async def summarise(data: TenantData, *, oldest_date: str, now_ms: int) -> int:
     days = [row["date"] for row in await data.rows(_DAYS)]
     for date in days:
         # The mark goes first: what comes in meanwhile marks the day again.
-        statements = [(_UNMARK, (date,))]
+        statements: list[Statement] = [(_UNMARK, (date,))]
         if date >= oldest_date:
             statements.append((_SUMMARISE, (date, now_ms)))
         await data.transaction(statements)

@@ -95,6 +95,14 @@ class Runtime:
         loop = asyncio.get_running_loop()
         self._previous_factory = loop.get_task_factory()
         loop.set_task_factory(_task_factory)
+        try:
+            await self._start()
+        except BaseException:  # a configuration that cannot be run: leave nothing behind
+            await self.close()
+            raise
+        return self
+
+    async def _start(self) -> None:
         for name in self._configs:
             try:
                 self.load(name)
@@ -104,7 +112,6 @@ class Runtime:
         self.workflows.start()
         await self.queues.start()
         self.crons.start()
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()

@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DATABASE = "inference-ui-db"
 DEMO_KEY = "sk_test_LocalDemoKeyNotForProductionUse0"
 DEMO_EMAIL, DEMO_PASSWORD = "demo@example.com", "demo password"
-# The API worker's migrations come first: the others' tables stand beside its own.
-CONFIGS = ("wrangler.toml", *(f"workers/{name}/wrangler.toml" for name in ("streaming", "events", "analytics")))
+# The API worker's migrations come first: the others' tables stand beside its own, and their indexes on its.
+CONFIGS = ("wrangler.toml", *(f"workers/{name}/wrangler.toml" for name in ("streaming", "analytics", "events")))
 SEED = ROOT / "workers/api/seed.sql"
 
 

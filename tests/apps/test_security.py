@@ -238,9 +238,11 @@ def test_the_seed_can_be_run_again_and_its_key_works(tmp_path):
     seed = ["workers/seed.py", *place, "--env-file", str(tmp_path / "vars")]
     export = ["-m", "pyworkers", "d1", "execute", "inference-ui-db", *place, "--json", "--command"]
     dump = "SELECT * FROM {0} ORDER BY 1, 2"
-    tables = ("tenants", "users", "api_keys", "events", "sessions", "flows", "d1_migrations")
-    query = ";".join(dump.format(table) for table in tables)
+    listing = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\' ORDER BY name"
     assert "sk_test_LocalDemoKeyNotForProductionUse0" in run(*seed)
+    tables = [row["name"] for row in json.loads(run(*export, listing))[0]["results"]]
+    assert {"tenants", "events", "ai_usage", "funnels", "event_summaries", "d1_migrations"} <= {*tables}
+    query = ";".join(dump.format(table) for table in tables)
     first, variables = run(*export, query), (tmp_path / "vars").read_text()
     run(*seed)
     assert [batch["results"] for batch in json.loads(first)] == [
@@ -249,3 +251,8 @@ def test_the_seed_can_be_run_again_and_its_key_works(tmp_path):
     assert (tmp_path / "vars").read_text() == variables
     assert hash_secret("sk_test_LocalDemoKeyNotForProductionUse0") in first
     assert 'ENVIRONMENT="development"' in variables
+    applied = json.loads(run(*export, "SELECT name FROM d1_migrations ORDER BY id"))[0]["results"]
+    in_order = [ROOT / "workers" / name / "migrations" for name in ("api", "streaming", "analytics", "events")]
+    assert [row["name"] for row in applied] == [
+        file.name for folder in in_order for file in sorted(folder.glob("*.sql"))
+    ]

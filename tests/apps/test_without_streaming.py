@@ -11,7 +11,7 @@ def worker_config(worker_config):
 
 
 async def test_streams_are_unavailable(worker):
-    response = await worker.fetch("/stream/chat", method="POST", body="{}")
+    response = await worker.fetch("/stream/chat", method="POST", body="{}", headers={"x-inference-key": ""})
     assert (response.status, response.headers["retry-after"]) == (503, "1")
     assert await response.json() == {"error": "The streaming service is unavailable"}
     assert response.headers["access-control-allow-origin"] == "*"
@@ -27,3 +27,8 @@ async def test_health_says_so(worker):
 async def test_the_rest_works(worker):
     response = await worker.fetch("/events", method="POST", body='{"event":"a"}')
     assert (await response.json())["processed"] == 1
+
+
+async def test_live_figures_are_unavailable(worker, account):
+    response = await worker.fetch("/live", headers=account.headers)
+    assert (response.status, await response.json()) == (503, {"error": "The analytics service is unavailable"})

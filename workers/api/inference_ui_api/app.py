@@ -48,7 +48,7 @@ ROUTER: Final[Router[Call, Response]] = Router(
         Route(["/events", "/api/events", "/events/ingest"], {"POST": post_events}, access=Access("events", "events")),
         Route(["/stream/*", "/api/stream/*"], {"*": forward_stream}, access=STREAM),
         Route(["/ai"], {"POST": forward_stream}, access=STREAM),
-        Route(["/live"], {"GET": forward_live}, access=Access("graphql", "read")),
+        Route(["/live", "/api/live"], {"GET": forward_live}, access=Access("graphql", "read")),
         Route(["/assets"], {"GET": list_assets}, access=ASSETS),
         Route(
             ["/assets/*"],

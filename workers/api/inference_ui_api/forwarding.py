@@ -24,6 +24,7 @@ REQUEST_ID_HEADER = "x-inference-ui-request"
 # Credentials end here: the streaming worker is told whom it works for and needs no secret.
 CREDENTIALS = ("authorization", "x-api-key", "x-inference-key", "cookie")
 REAL_TIME = "realTimeAnalytics"
+LIVE_PATH = "/live"
 CLIENT_ERROR, SERVER_ERROR = 400, 500
 
 
@@ -37,7 +38,7 @@ async def forward_stream(call: Call) -> Response:
     if is_generation:
         await reserve_ai_request(call.data, call.identity, now_ms=now_ms())
     try:
-        answered = await _send(call, call.env.STREAMING, "streaming")
+        answered = await _send(call, call.env.STREAMING, "streaming", call.tail or call.url.path)
     except BaseException:
         if is_generation:
             await give_back_ai_request(call.data, now_ms=now_ms())
@@ -56,12 +57,12 @@ async def forward_live(call: Call) -> Response:
     """
     if REAL_TIME not in call.identity.tier.features:
         raise HttpError(403, f"This feature requires developer tier or higher. Current tier: {call.identity.tier.name}")
-    answered = await _send(call, call.env.METRICS, "analytics")
+    answered = await _send(call, call.env.METRICS, "analytics", LIVE_PATH)
     return Response(js.Response.new(answered.js_object.body, answered.js_object))
 
 
-async def _send(call: Call, binding: Any, name: str) -> Response:
-    url = call.url._replace(path=call.tail or call.url.path, query=_without_key(call.url.query)).geturl()
+async def _send(call: Call, binding: Any, service: str, path: str) -> Response:
+    url = call.url._replace(path=path, query=_without_key(call.url.query)).geturl()
     # Made from the request that came, it keeps its method, headers, body and abort signal: a client that leaves is
     # seen in the other worker too.
     forwarded = js.Request.new(url, call.request.js_object)
@@ -73,9 +74,9 @@ async def _send(call: Call, binding: Any, name: str) -> Response:
     try:
         answered: Response = await binding.fetch(forwarded, signal=forwarded.signal)
     except (JsException, OSError) as error:
-        raise _unavailable(name, str(error)) from error
+        raise _unavailable(service, str(error)) from error
     if answered.status >= SERVER_ERROR and not _is_json(answered):
-        raise _unavailable(name, await answered.text())  # not the worker's words: it speaks JSON
+        raise _unavailable(service, await answered.text())  # not the worker's words: it speaks JSON
     return answered
 
 
@@ -87,6 +88,6 @@ def _is_json(response: Response) -> bool:
     return str(response.js_object.headers.get("content-type")).startswith("application/json")
 
 
-def _unavailable(name: str, why: str) -> HttpError:
-    print(f"{name}: {redact(why)}")  # for the worker's log
-    return HttpError(503, f"The {name} service is unavailable", headers={"retry-after": "1"})
+def _unavailable(service: str, why: str) -> HttpError:
+    print(f"{service}: {redact(why)}")  # for the worker's log
+    return HttpError(503, f"The {service} service is unavailable", headers={"retry-after": "1"})

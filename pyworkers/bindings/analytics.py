@@ -41,6 +41,10 @@ class AnalyticsEngineDataset(JsProxy, js_name="LocalAnalyticsEngineDataset"):
         self._dataset = dataset
         self.env = JsObject({"dataset": dataset})
 
+    def toString(self) -> str:
+        """JavaScript's ``String(self)``: the local runtime's class is a plain one."""
+        return "[object Object]"
+
     def own_properties(self) -> dict[str, object]:
         """Return what the local runtime's class shows."""
         return {"env": self.env}
@@ -51,17 +55,14 @@ class AnalyticsEngineDataset(JsProxy, js_name="LocalAnalyticsEngineDataset"):
 
         Args:
             event: ``indexes`` (at most one, 96 bytes), ``blobs`` (at most 20 texts, buffers or nulls, 16,000 bytes
-                together), ``doubles`` (at most 20).
-
-        Raises:
-            JsException: TypeError, for a point beyond these limits.
+                together), ``doubles`` (at most 20); a point beyond these limits is dropped with a warning.
         """
         try:
             indexes, blobs, doubles = _read_event(event)
+            _check_limits(indexes, blobs, doubles)
         except JsException as error:
             _warn(f"the data point was dropped, as the platform refuses it: {error.message}")
             return
-        _check_limits(indexes, blobs, doubles)
         point = DataPoint(
             self._dataset,
             current_realm().clock.now_ms(),
@@ -115,15 +116,15 @@ def _double(item: object) -> float:
 
 def _check_limits(indexes: list[bytes | None], blobs: list[bytes | None], doubles: list[float]) -> None:
     if len(indexes) > MAX_INDEXES:
-        raise type_error(f"writeDataPoint(): Maximum of {MAX_INDEXES} indexes supported.")
+        raise type_error(f"Maximum of {MAX_INDEXES} indexes supported.")
     if indexes and len(indexes[0] or b"") > MAX_INDEX_BYTES:
-        raise type_error(f"writeDataPoint(): Size of indexes[0] exceeds {MAX_INDEX_BYTES} bytes).")
+        raise type_error(f"Size of indexes[0] exceeds {MAX_INDEX_BYTES} bytes).")
     if len(blobs) > BLOBS:
-        raise type_error(f"writeDataPoint(): Maximum of {BLOBS} blobs supported.")
+        raise type_error(f"Maximum of {BLOBS} blobs supported.")
     if sum(len(blob) for blob in blobs if blob is not None) > MAX_BLOBS_BYTES:
-        raise type_error(f"writeDataPoint(): Cumulative size of blobs exceeds {MAX_BLOBS_BYTES} bytes).")
+        raise type_error(f"Cumulative size of blobs exceeds {MAX_BLOBS_BYTES} bytes).")
     if len(doubles) > DOUBLES:
-        raise type_error(f"writeDataPoint(): Maximum of {DOUBLES} doubles supported.")
+        raise type_error(f"Maximum of {DOUBLES} doubles supported.")
 
 
 def _text_or_bytes(blob: bytes) -> str | bytes:

@@ -57,6 +57,10 @@ class Ratelimit(JsProxy):
         self._limit = limit
         self._period_s = period_s
 
+    def toString(self) -> str:
+        """JavaScript's ``String(self)``: the local runtime's class is a plain one."""
+        return "[object Object]"
+
     @js_async
     async def limit(self, options: Any = None) -> JsObject:
         """Count a call: ``{success}``.

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from pyworkers.js.promise import JsPromise, js_async
+from pyworkers.js.request import Request
 from pyworkers.js.values import JsException, JsProxy, type_error
+from pyworkers.js.webidl import MISSING, argument_error
 
 # What a bound worker's stub is asked for by the language, not by a script.
 _NOT_METHODS = frozenset(("then", "python_class", "js_object", "js_response"))
@@ -36,6 +38,18 @@ class SecretsStoreSecret(JsProxy, js_name="Fetcher"):
         if self._value is None:
             raise _remote(JsException("Error", f'Secret "{self._secret_name}" not found'))
         return self._value
+
+    @js_async
+    async def fetch(self, source: Any = MISSING, init: Any = None) -> None:
+        """Refuse: what holds the secret answers no requests.
+
+        Raises:
+            JsException: always.
+        """
+        if source is MISSING:
+            raise argument_error("Fetcher", "fetch", 1, "Request or string")
+        Request.for_fetch(source, init)
+        raise _remote(JsException("Error", "Handler does not export a fetch() function."))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name in _NOT_METHODS:

@@ -16,7 +16,7 @@ from pyworkers.js.values import JsException, JsProxy, dom_exception, js_method, 
 from pyworkers.js.webidl import MISSING, argument_error
 
 
-class AbortSignal(EventTarget):
+class AbortSignal(EventTarget, read_only="aborted reason"):
     """Tells that something should stop, and why.
 
     Attributes:
@@ -109,7 +109,7 @@ class AbortSignal(EventTarget):
         return result
 
 
-class AbortController(JsProxy):
+class AbortController(JsProxy, read_only="signal"):
     """Owns a signal and aborts it."""
 
     def __init__(self) -> None:

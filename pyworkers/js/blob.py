@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_BLOB_BYTES: Final = 128 * 1024 * 1024
 
 
-class Blob(JsProxy):
+class Blob(JsProxy, read_only="type"):
     """Immutable bytes with a type.
 
     Args:
@@ -77,7 +77,7 @@ class Blob(JsProxy):
         return len(self.data)
 
 
-class File(Blob):
+class File(Blob, read_only="lastModified name"):
     """A blob with a name.
 
     Args:

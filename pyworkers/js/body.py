@@ -35,6 +35,7 @@ TEXT_TYPE: Final = "text/plain;charset=UTF-8"
 FORM_TYPE: Final = "application/x-www-form-urlencoded;charset=UTF-8"
 _USED: Final = "Body has already been used. It can only be used once. Use tee() first if you need to read it twice."
 _LOCKED: Final = "This ReadableStream is currently locked to a reader."
+HELD: Final = "The ReadableStream has been locked to a reader."
 _DISTURBED: Final = "This ReadableStream is disturbed (has already been read from), and cannot be used as a body."
 
 
@@ -144,6 +145,21 @@ class Body(JsProxy):
     def has_body(self) -> bool:
         """Tell whether there is a body, which may be empty."""
         return self._settled_source() is not None
+
+    def require_unlocked(self) -> None:
+        """Check that the body can be sent elsewhere.
+
+        Raises:
+            JsException: TypeError, when a reader holds it.
+        """
+        if self.is_held and not self.bodyUsed:
+            raise type_error(HELD)
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether the body was read, or a reader holds it."""
+        stream = self._stream if self._stream is not None else self._source
+        return self.bodyUsed or (isinstance(stream, ReadableStream) and stream.locked)
 
     def take_body(self) -> TakenBody:
         """Give the body away: None, its bytes, or a stream whose ``chunks()`` the caller reads. It counts as used.

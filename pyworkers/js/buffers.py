@@ -98,7 +98,7 @@ class ArrayBuffer(JsBuffer):
         return len(self.data)
 
 
-class ArrayBufferView(JsBuffer):
+class ArrayBufferView(JsBuffer, read_only="buffer byteLength byteOffset"):
     """Base of typed arrays and DataView: a window on an ArrayBuffer."""
 
     item_size: ClassVar[int] = 1

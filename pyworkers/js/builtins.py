@@ -300,7 +300,7 @@ class Performance(JsProxy):
         """Nothing to mark: there is no timeline."""
 
 
-class Navigator(JsProxy):
+class Navigator(JsProxy, read_only="hardwareConcurrency language platform userAgent"):
     """``navigator``."""
 
     userAgent = "Cloudflare-Workers"

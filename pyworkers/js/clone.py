@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from pyworkers.js.body import HELD
 from pyworkers.js.buffers import ArrayBuffer, ArrayBufferView
 from pyworkers.js.convert import JsDoubleProxy
 from pyworkers.js.dates import Date
@@ -29,6 +30,7 @@ from pyworkers.js.values import (
     get_property,
     js_function,
     stack_overflow,
+    type_error,
 )
 from pyworkers.js.webidl import MISSING, argument_error, field_error, is_object
 
@@ -38,14 +40,10 @@ NOT_AN_RPC_RECEIVER: Final = (
     "Proxy could not be serialized because it is not a valid RPC receiver type. The Proxy must emulate either a plain "
     "object or an RpcTarget, as indicated by the Proxy's prototype chain."
 )
+_EXPERIMENTAL: Final = "ServiceStub serialization requires the 'experimental' compat flag."
 # Platform objects that cross an RPC boundary as they are; each decides itself what the other side may do with it.
 TRAVELS: Final = frozenset(
     [
-        "AbortSignal",
-        "Blob",
-        "DurableObjectStub",
-        "Fetcher",
-        "File",
         "JsRpcStub",
         "ReadableStream",
         "Request",
@@ -79,11 +77,13 @@ def structured_clone(
     Raises:
         JsException: DataCloneError; RangeError, for what is nested too deeply.
     """
-    if value is None or isinstance(value, str | bool | int | float):
+    if not transfer and (value is None or isinstance(value, str | bool | int | float)):
         return value
     clone = _Clone(for_rpc=for_rpc, stub=stub, stream=stream)
     buffers = list(transfer)
     for buffer in buffers:
+        if not isinstance(buffer, JsProxy):
+            raise type_error("Object is not transferable")
         if not isinstance(buffer, ArrayBuffer):
             raise _refusal(f"Value at index {buffers.index(buffer)} does not have a transferable type.")
         clone.done[id(buffer)] = ArrayBuffer(buffer.data)
@@ -205,10 +205,17 @@ class _Clone:
     def other(self, value: JsProxy) -> Any:
         """What is left: platform objects, functions, symbols, proxies of Python objects."""
         kind = value.js_name
-        if self.stub is not None and (kind == "RpcTarget" or _is_function(value)):
+        if self.stub is not None and kind != "RpcProperty" and (kind == "RpcTarget" or _is_function(value)):
             return self.remember(value, self.stub(value))
-        if self.for_rpc and kind == "ReadableStream" and self.stream is not None:
-            return self.remember(value, self.stream(value))
+        if self.stub is not None and isinstance(value, JsConstructor):
+            return self.remember(value, self.stub(value))
+        if self.for_rpc and kind in ("ReadableStream", "Request", "Response"):
+            if getattr(value, "locked", False) or getattr(value, "is_held", False):
+                raise type_error(HELD)
+            if kind == "ReadableStream" and self.stream is not None:
+                return self.remember(value, self.stream(value))
+        if kind in ("JSON", "Math"):
+            return self.remember(value, JsObject())
         if self.for_rpc and kind in TRAVELS:
             return value
         if kind in ("Number", "String", "Boolean"):
@@ -236,12 +243,20 @@ def _is_function(value: JsProxy) -> bool:
 def _reason(value: JsProxy, *, for_rpc: bool) -> str:
     if typeof(value) == "symbol":
         return f"{value.toString()} could not be cloned."
+    if value.js_name == "RpcProperty" and for_rpc:
+        return 'Could not serialize object of type "RpcProperty". This type does not support serialization.'
+    if value.js_name in ("ServiceWorkerGlobalScope", "RpcStub", "WeakMap", "WeakSet", "WeakRef"):
+        return f"#<{value.js_name}> could not be cloned."
     if typeof(value) == "function":
         return f"{_function_text(value)} could not be cloned."
     if isinstance(value, JsPromise):
         return "#<Promise> could not be cloned."
     if value.js_name.endswith(("Iterator", "Generator")):
-        return f"[object {value.js_name}] could not be cloned."
+        return f"[object {'Array Iterator' if value.js_name == 'Iterator' else value.js_name}] could not be cloned."
+    if value.js_name == "Fetcher":
+        return _EXPERIMENTAL if for_rpc else "ServiceStub cannot be serialized in this context."
+    if value.js_name == "AbortSignal" and for_rpc:
+        return "AbortSignal serialization is not enabled."
     if value.js_name == "Object":
         return NOT_AN_RPC_RECEIVER if for_rpc else "#<Object> could not be cloned."
     if value.js_name in ("ReadableStream", "WritableStream"):

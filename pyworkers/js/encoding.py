@@ -67,7 +67,7 @@ class TextEncoder(JsProxy):
         return JsObject({"read": read, "written": written})
 
 
-class TextDecoder(JsProxy):
+class TextDecoder(JsProxy, read_only="encoding fatal ignoreBOM"):
     """Decodes bytes of one encoding."""
 
     def __init__(self, label: str = "utf-8", *, fatal: bool = False, ignore_bom: bool = False) -> None:

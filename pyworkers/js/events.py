@@ -24,7 +24,10 @@ from pyworkers.js.webidl import MISSING, argument_error, constructor_error, is_o
 _background: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
 
 
-class Event(JsProxy):
+class Event(
+    JsProxy,
+    read_only="bubbles cancelable composed currentTarget defaultPrevented eventPhase isTrusted target timeStamp type",
+):
     """Something that happened, as its listeners see it."""
 
     NONE, CAPTURING_PHASE, AT_TARGET, BUBBLING_PHASE = range(4)
@@ -326,3 +329,26 @@ async def _finish(result: object) -> None:
         await settle(result)
     except Exception as error:
         report_error(error)
+
+
+def _of_scope() -> EventTarget:
+    """What the functions of the global scope listen to: the realm's own."""
+    realm = current_realm()
+    if realm.events is None:
+        realm.events = EventTarget()
+    return realm.events
+
+
+def addEventListener(*args: Any, **kwargs: Any) -> None:
+    """``addEventListener`` of the global scope."""
+    _of_scope().addEventListener(*args, **kwargs)
+
+
+def removeEventListener(*args: Any, **kwargs: Any) -> None:
+    """``removeEventListener`` of the global scope."""
+    _of_scope().removeEventListener(*args, **kwargs)
+
+
+def dispatchEvent(*args: Any) -> bool:
+    """``dispatchEvent`` of the global scope."""
+    return _of_scope().dispatchEvent(*args)

@@ -34,14 +34,22 @@ async def _fetch(args: tuple[Any, ...]) -> Response:
     signal = request.given_signal
     if signal is not None and signal.aborted:
         raise signal.error()
-    data = parse_data_url(request.url)
+    data = data_response(request)
     if data is not None:
-        headers = Headers([(b"content-type", utf8(data[1]))])
-        return Response(data[0] if request.method == "GET" else None, headers=headers)
+        return data
     if not request.url.startswith(("http:", "https:")):
         raise type_error(f"Fetch API cannot load: {request.url}")
     outbound = current_realm().outbound
     return await unless_aborted(signal, _call_outbound(outbound, request))
+
+
+def data_response(request: Request) -> Response | None:
+    """Return the answer to a request of a ``data:`` URL, or None where it is another."""
+    data = parse_data_url(request.url)
+    if data is None:
+        return None
+    headers = Headers([(b"content-type", utf8(data[1]))])
+    return Response(data[0] if request.method == "GET" else None, headers=headers)
 
 
 async def unless_aborted(signal: AbortSignal | None, work: Coroutine[Any, Any, T]) -> T:

@@ -13,6 +13,8 @@ from typing import Final, NoReturn
 from pyworkers.js.primitives import MAX_SAFE_INTEGER, number, to_integer, to_number, to_string
 from pyworkers.js.values import JsException, js_function
 
+_UNESCAPED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@*_+-./")
+_ESCAPE: Final = re.compile("%u([0-9a-fA-F]{4})|%([0-9a-fA-F]{2})")
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _NUMBER_PREFIX: Final = re.compile(r"\s*([+-]?(?:Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))")
 
@@ -82,6 +84,23 @@ def decodeURI(text: object = None) -> str:
     """Undo `encodeURI`: what it leaves alone stays encoded."""
     kept = re.sub(r"%(?=2[346bcBCfF]|3[abdfABDF]|40)", "%25", to_string(text))
     return _decode(kept)
+
+
+@js_function
+def escape(text: object = None) -> str:
+    """Write everything but ASCII letters, digits and ``@*_+-./`` as ``%XX`` or ``%uXXXX``."""
+    units = to_string(text).encode("utf-16-be", "surrogatepass")
+    codes = (int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2))
+    return "".join(
+        chr(code) if chr(code) in _UNESCAPED else f"%{code:02X}" if code < 256 else f"%u{code:04X}" for code in codes
+    )
+
+
+@js_function
+def unescape(text: object = None) -> str:
+    """Undo `escape`; what is no escape stays."""
+    units = _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), to_string(text))
+    return units.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 @js_function

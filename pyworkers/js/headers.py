@@ -45,13 +45,13 @@ _PAIR_LENGTH: Final = (
 _WRITE_ORDER: Final = (
     "connection keep-alive te trailer upgrade content-length transfer-encoding sec-websocket-key "
     "sec-websocket-version sec-websocket-accept sec-websocket-extensions host date location content-type "
-    "accept-charset accept-encoding accept-language accept-ranges accept access-control-allow-origin age allow "
+    "range content-range accept-charset accept-encoding accept-language accept-ranges accept access-control-allow-origin age allow "
     "authorization cache-control content-disposition content-encoding content-language content-location "
-    "content-range cookie etag expect expires from if-match if-modified-since if-none-match if-range "
-    "if-unmodified-since last-modified link max-forwards proxy-authenticate proxy-authorization range referer "
+    "cookie etag expect expires from if-match if-modified-since if-none-match if-range "
+    "if-unmodified-since last-modified link max-forwards proxy-authenticate proxy-authorization referer "
     "refresh retry-after server set-cookie strict-transport-security user-agent vary via www-authenticate "
     "cf-cache-status pragma cf-cache-namespace cf-kv-metadata cf-r2-error cf-r2-metadata-size cf-r2-request "
-    "sec-websocket-protocol"
+    "sec-websocket-protocol cf-ray origin"
 )
 _KNOWN: Final = {name: rank for rank, name in enumerate(_WRITE_ORDER.split())}
 
@@ -214,7 +214,10 @@ class Headers(JsProxy):
         Values of a name that the runtime knows are joined, those of another stay apart, as do Set-Cookie's.
         """
         values_of = self._values()
-        names = list(values_of) if len(values_of) < 2 else sorted(values_of, key=_wire_rank)
+        names = list(values_of)
+        if len(names) > 1:
+            spelled = self._spelled
+            names.sort(key=_wire_rank if spelled is None else lambda name: _wire_rank(name, spelled.get(name)))
         wire = []
         for name in names:
             values = values_of[name]
@@ -245,6 +248,12 @@ class Headers(JsProxy):
         values = self._values()
         for name in names:
             values.pop(name, None)
+
+    def drop_empty(self) -> None:
+        """Remove what has no value and a name that the runtime knows: it does not cross to another worker."""
+        values = self._values()
+        for name in [name for name, items in values.items() if items == [""] and (name in _KNOWN or name == "origin")]:
+            del values[name]
 
     def _append(self, name: str, value: str) -> None:
         value = normalize_value(value)
@@ -308,5 +317,5 @@ def _arguments(method: str, name: object, value: object) -> tuple[str, str]:
     return string_argument(name, "Headers", method, 1), string_argument(value, "Headers", method, 2)
 
 
-def _wire_rank(name: str) -> tuple[int, str]:
-    return _KNOWN.get(name, len(_KNOWN)), name
+def _wire_rank(name: str, spelled: str | None = None) -> tuple[int, str]:
+    return _KNOWN.get(name, len(_KNOWN)), spelled or name

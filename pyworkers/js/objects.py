@@ -14,7 +14,7 @@ from collections.abc import (
 )
 from typing import Any
 
-from pyworkers.js.primitives import is_nullish, to_boolean, to_string
+from pyworkers.js.primitives import is_nullish, to_boolean, to_number, to_string
 from pyworkers.js.values import (
     JsException,
     JsObject,
@@ -42,8 +42,16 @@ class JsArray(JsProxy, js_name="Array"):
 
     @property
     def length(self) -> int:
-        """The number of items."""
+        """The number of items; setting it cuts the array, or fills it up with undefined."""
         return len(self.items_)
+
+    @length.setter
+    def length(self, value: Any) -> None:
+        size = to_number(value)
+        if size != size or not 0 <= size < 2**32 or size != int(size):
+            raise JsException("RangeError", "Invalid array length")
+        del self.items_[int(size) :]
+        self.items_.extend([None] * (int(size) - len(self.items_)))
 
     def own_properties(self) -> dict[str, object]:
         """Return the items under their indices."""

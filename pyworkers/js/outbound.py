@@ -77,7 +77,7 @@ class HttpxOutbound:
         Raises:
             JsException: Error "Network connection lost." or "internal error; …", or a TypeError of the redirect rules.
         """
-        return await follow_redirects(request, self._send)
+        return await follow_redirects(request, self._send, network=True)
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -17,6 +17,7 @@ from pyworkers.js import values
 from pyworkers.js.values import type_error
 
 if TYPE_CHECKING:
+    from pyworkers.js.events import EventTarget
     from pyworkers.js.request import Request
     from pyworkers.js.response import Response
 
@@ -82,6 +83,7 @@ class Realm:
         modules: what ``import_from_javascript`` finds: ``cloudflare:workers`` and its like.
         globals: properties that the worker set on ``globalThis``.
         hosted: globals that the host makes for this worker, such as ``caches``; called at every read.
+        events: what ``addEventListener`` of the global scope listens to, once something has.
         hosts: what ``connect`` resolves before the network does: ``host:port`` to host and port.
     """
 
@@ -95,6 +97,7 @@ class Realm:
     globals: dict[str, Any] = field(default_factory=dict)
     hosted: dict[str, Callable[[], Any]] = field(default_factory=dict)
     hosts: dict[str, tuple[str, int]] = field(default_factory=dict)
+    events: EventTarget | None = None
 
 
 default_realm = Realm()

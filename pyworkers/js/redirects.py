@@ -17,10 +17,13 @@ from pyworkers.js.values import type_error
 MAX_REDIRECTS: Final = 20
 
 
-async def follow_redirects(request: Request, send: Callable[[Request], Awaitable[Response]]) -> Response:
+async def follow_redirects(
+    request: Request, send: Callable[[Request], Awaitable[Response]], *, network: bool = False
+) -> Response:
     """Send a request and, in mode ``follow``, those its redirects lead to; return the last response.
 
     Args:
+        network: only what a network can be asked for is followed to; a bound worker takes any URL.
         request: the first request.
         send: sends one request and returns its answer as `Response.received` shapes it.
 
@@ -42,7 +45,7 @@ async def follow_redirects(request: Request, send: Callable[[Request], Awaitable
             raise type_error("Invalid Location header; unable to follow redirect.")
         if request.redirects >= MAX_REDIRECTS:
             raise type_error(f"Too many redirects.{', '.join(urls)}")  # the platform's own spacing
-        if target.protocol not in ("http:", "https:"):
+        if network and target.protocol not in ("http:", "https:"):
             raise type_error(f"Fetch API cannot load: {target.href}")
         request = request.redirected(target.href, response.status)
 

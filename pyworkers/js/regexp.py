@@ -22,7 +22,10 @@ _SPELLINGS: Final = re.compile(
 )
 
 
-class RegExp(JsProxy):
+class RegExp(
+    JsProxy,
+    read_only="dotAll flags global hasIndices ignoreCase multiline source sticky unicode",
+):
     """A regular expression."""
 
     def __init__(self, source: str, flags: str = "") -> None:

@@ -8,7 +8,9 @@ contracts/services, services.fetch.*
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from pyworkers.js.body import Body, LazyBody
@@ -38,6 +40,7 @@ _INTEGRITY: Final = (
     "Subrequest integrity checking is not implemented. "
     "The integrity option must be either undefined or an empty string."
 )
+_CREDENTIALS: Final = re.compile("^([a-z]+://)[^/?]*@")
 _ONE_TIME_BODY: Final = (
     "A request with a one-time-use body (it was initialized from a stream, not a buffer) encountered a redirect "
     "requiring the body to be retransmitted. To avoid this error in the future, construct this request from a "
@@ -50,7 +53,7 @@ _CACHE_FLAGS: Final = {
 }
 
 
-class Request(Body):
+class Request(Body, read_only="cache fetcher method redirect"):
     """A request.
 
     This constructor is the host's; scripts' is `Request.js_new`. Where a callable is allowed it is called when the
@@ -66,6 +69,8 @@ class Request(Body):
         signal: what aborts the request.
     """
 
+    method: str
+    _url: str | Callable[[], str]
     redirect: str = "follow"
     cache: str | None = None
     fetcher: Any = jsnull
@@ -86,12 +91,9 @@ class Request(Body):
         redirect: str = "manual",
         signal: AbortSignal | None = None,
     ) -> None:
-        self.method = method
-        self._url = url
-        self._headers = headers
-        self._source = body
-        self._cf = cf
-        self.redirect = redirect
+        self.__dict__.update(  # not one by one: what scripts cannot set takes longer
+            method=method, _url=url, _headers=headers, _source=body, _cf=cf, redirect=redirect
+        )
         if signal is not None:
             self._signal = signal
 
@@ -190,6 +192,7 @@ class Request(Body):
             JsException: TypeError, when the body was read before.
         """
         headers = self.headers.copy(immutable=True)
+        headers.drop_empty()
         body = self.take_body()
         if body is not None:
             length = self.body_length
@@ -197,10 +200,19 @@ class Request(Body):
                 headers.put("transfer-encoding", "chunked")
             else:
                 headers.put("content-length", str(length))
+            if isinstance(body, ReadableStream) and not body.source.is_bytes:
+                body = _uninterrupted(body)
+        elif headers.find("content-length") is not None or headers.find("transfer-encoding") is not None:
+            body = b""
+        upgrade = headers.find("upgrade")
+        if upgrade is not None and upgrade.lower() == "websocket":
+            headers.put("upgrade", "websocket")
         url = self.url.partition("#")[0]
+        if "@" in url:
+            url = _CREDENTIALS.sub(r"\1", url)
         own_cf = self.cf
         return Request(
-            method=self.method, url=url, headers=headers, body=body, cf=cf if own_cf is None else clone_cf(own_cf)
+            method=self.method, url=url, headers=headers, body=body, cf=cf if own_cf is None else _sent_cf(own_cf)
         )
 
     def redirected(self, url: str, status: int) -> Request:
@@ -249,7 +261,7 @@ class Request(Body):
             if source.bodyUsed:
                 raise type_error("Cannot reconstruct a Request with a used body.")
             taken = source.take_body()
-            self._source = _detached(taken) if isinstance(taken, ReadableStream) else taken
+            self._source = taken.moved() if isinstance(taken, ReadableStream) else taken
 
     def _copy_init(self, other: Request) -> None:
         self.method, self.redirect, self.cache = other.method, other.redirect, other.cache
@@ -294,7 +306,7 @@ class Request(Body):
         if signal is not None:
             self._signal = None if signal is jsnull else signal
         if cf is not None:
-            self._cf = clone_cf(cf)
+            self._cf = _held_cf(cf)
         self._read_body(body, method)
         if redirect is not None:
             self.redirect = _read_redirect(to_string(redirect))
@@ -310,13 +322,6 @@ class Request(Body):
             raise type_error(_GET_BODY)
 
 
-def _detached(stream: ReadableStream) -> ReadableStream:
-    """Move a stream's source into a new one; the old one stays behind, locked and used."""
-    stream.disturbed = True
-    stream.reader = stream
-    return ReadableStream(stream.source)
-
-
 def clone_cf(cf: Any) -> Any:
     """Copy a ``cf`` object as a structured clone; undefined stays undefined."""
     if cf is None:
@@ -324,6 +329,33 @@ def clone_cf(cf: Any) -> Any:
     from pyworkers.js.clone import structured_clone  # most requests have no `cf` to copy
 
     return structured_clone(cf)
+
+
+def _held_cf(cf: Any) -> Any:
+    """Return the ``cf`` of an init: a copy, or the object itself where it holds what only JSON can leave out."""
+    try:
+        return clone_cf(cf)
+    except JsException:
+        return cf
+
+
+def _sent_cf(cf: Any) -> Any:
+    """Return a ``cf`` object as it arrives: it travels as JSON."""
+    from pyworkers.js.json import parse, stringify
+
+    return parse(stringify(cf) or "{}")
+
+
+def _uninterrupted(stream: ReadableStream) -> ReadableStream:
+    """Return the body of a worker's own stream as it arrives: where the stream fails, it just ends."""
+    chunks = stream.moved().chunks()
+
+    async def whole() -> AsyncIterator[bytes]:
+        with suppress(JsException):
+            async for chunk in chunks:
+                yield chunk
+
+    return ReadableStream.of_async_iterator(whole(), length=stream.length)
 
 
 def _flag(name: str) -> bool:

@@ -36,7 +36,7 @@ _STATUS_RANGE: Final = "Responses may only be constructed with status codes in t
 _TEXT_HEADER: Final = (b"content-type", TEXT_TYPE.encode())
 
 
-class Response(Body):
+class Response(Body, read_only="cf redirected status url"):
     """A response.
 
     This constructor is the host's; scripts' is `Response.js_new`.
@@ -70,13 +70,15 @@ class Response(Body):
         redirected: bool = False,
         encode_body: str = "automatic",
     ) -> None:
-        self._source = body
-        self.status = status
-        self._status_text = status_text
-        self._headers = headers
-        self.url = url
-        self.redirected = redirected
-        self.encode_body = encode_body
+        self.__dict__.update(  # not one by one: what scripts cannot set takes longer
+            _source=body,
+            status=status,
+            _status_text=status_text,
+            _headers=headers,
+            url=url,
+            redirected=redirected,
+            encode_body=encode_body,
+        )
 
     @classmethod
     def js_new(cls, body: Any = None, init: Any = None, *_: Any) -> Response:
@@ -224,6 +226,7 @@ class Response(Body):
             encode_body=self.encode_body,
         )
         received.web_socket = self.web_socket
+        received.headers.drop_empty()
         return received
 
     # ---- how scripts' constructor works

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pyworkers.js.objects import JsArray
 from pyworkers.js.realm import current_realm
-from pyworkers.js.values import ERRORS, JsObject, JsProxy
+from pyworkers.js.values import ERRORS, JsObject, JsProxy, type_error
 
 # module of pyworkers.js: the classes whose constructors are globals of the same name
 _CLASSES: Final = {
@@ -48,17 +48,18 @@ _CLASSES: Final = {
     "streams.writable": "WritableStream WritableStreamDefaultWriter WritableStreamDefaultController",
     "url": "URL",
     "url_pattern": "URLPattern",
-    "weak_reference": "WeakRef",
+    "event_source": "EventSource",
+    "weak_reference": "WeakRef WeakMap WeakSet FinalizationRegistry",
     "websocket": "WebSocket WebSocketPair WebSocketRequestResponsePair",
 }
 # module: the functions that are globals of the same name
 _FUNCTIONS: Final = {
     "clone": "structuredClone",
     "encoding": "atob btoa",
-    "events": "reportError",
+    "events": "reportError addEventListener removeEventListener dispatchEvent",
     "fetch": "fetch",
     "global_functions": "parseInt parseFloat isNaN isFinite encodeURIComponent encodeURI decodeURIComponent decodeURI "
-    "eval",
+    "eval escape unescape",
     "timers": "setTimeout setInterval clearTimeout clearInterval queueMicrotask",
 }
 # global: the class of which it is the one instance
@@ -82,6 +83,7 @@ _RENAMED: Final = {
     "Function": ("values", "JsConstructor"),
 }
 _CONSTANTS: Final = {"origin": "null", "undefined": None, "NaN": float("nan"), "Infinity": float("inf")}
+_FIXED: Final = ("undefined", "NaN", "Infinity")
 _HIDDEN_ERRORS: Final = ("PythonError", "NonRetryableError")  # values of these exist, globals of the names do not
 _SELVES: Final = ("globalThis", "self")
 
@@ -126,6 +128,8 @@ class GlobalScope(ModuleType):
         raise AttributeError(f"module 'js' has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in _FIXED:
+            raise type_error(f"Cannot assign to read only property '{name}' of object '#<ServiceWorkerGlobalScope>'")
         if name.startswith("__"):
             super().__setattr__(name, value)  # the import system's own
         else:

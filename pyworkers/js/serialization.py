@@ -34,6 +34,7 @@ _ERRORS: Final = {
 }  # fmt: skip
 _ERROR_NAMES: Final = {tag[0]: name for name, tag in _ERRORS.items()}
 _REGEXP_FLAGS: Final = "gimyusdv"
+_DOM_EXCEPTION: Final = b"\\X"
 _HEADERS: Final = b"\\H"  # a platform object that storage can hold
 
 
@@ -188,7 +189,11 @@ class _Writer:
             self.text(value.source)
             self.varint(sum(1 << _REGEXP_FLAGS.index(flag) for flag in value.flags))
         elif isinstance(value, JsException):
-            self.error(value)
+            if value.kind == "DOMException":
+                self.data += _DOM_EXCEPTION
+                self.write(JsArray((value.name, value.message)))
+            else:
+                self.error(value)
         elif isinstance(value, Headers):
             self.data += _HEADERS
             self.write(JsArray(JsArray(pair) for pair in value))
@@ -349,11 +354,17 @@ class _Reader:
         result.cause = cause
         return result
 
-    def host(self) -> Any:
+    def host(self) -> JsProxy:
+        kind = self.data[self.at]
         self.at += 1
         index = len(self.objects)
         self.objects.append(None)
-        result = self.objects[index] = Headers.js_new(self.read())
+        content = self.read()
+        if kind == _DOM_EXCEPTION[1]:
+            result: JsProxy = dom_exception(*content.items_)
+        else:
+            result = Headers.js_new(content)
+        self.objects[index] = result
         return result
 
     def reference(self) -> Any:

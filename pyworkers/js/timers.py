@@ -20,7 +20,7 @@ from pyworkers.js.primitives import to_number
 from pyworkers.js.promise import js_async, settle
 from pyworkers.js.realm import Realm, current_realm
 from pyworkers.js.values import JsException, JsProxy, call, dom_exception, get_property, js_function, type_error
-from pyworkers.js.webidl import MISSING, argument_error
+from pyworkers.js.webidl import MISSING, argument_error, field_error
 
 _MAX_DELAY_MS = 2**31 - 1
 _ids = count(1)
@@ -132,6 +132,8 @@ class Scheduler(JsProxy):
         if signal is None:
             await asyncio.sleep(seconds)
             return
+        if getattr(signal, "js_name", None) != "AbortSignal":
+            raise field_error("WaitOptions", "signal", "AbortSignal")
         if signal.aborted:
             raise _plain(signal.error())
         loop = asyncio.get_running_loop()

@@ -26,6 +26,8 @@ Source: recorded, contracts/python; pyodide.org/en/stable/usage/type-conversions
 from __future__ import annotations
 
 import keyword
+import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial, wraps
 from typing import Any, ClassVar, Final, Self, TypeVar
@@ -55,14 +57,50 @@ def _with_options(function: Callable[..., R]) -> Callable[..., R]:
     return new
 
 
+# What V8 says of the standard's own objects; the platform's own are `_PRINT_THEMSELVES`, and all others.
+_GETTERS_ONLY: Final = frozenset({"ArrayBuffer", "DataView", "Map", "Set"})
+_GETTERS_ONLY_TAGGED: Final = re.compile(r"RegExp$|(?:Int|Uint|BigInt|BigUint|Float)\d+(?:Clamped)?Array$")
+_PRINT_THEMSELVES: Final = frozenset({"DurableObjectId", "URL", "URLSearchParams"})
+
+
+def _refuse_to_set(target: JsProxy, _value: object, *, name: str) -> None:
+    """Raise what a script sees that sets a property which can only be read."""
+    kind = target.js_name
+    if kind in _GETTERS_ONLY or _GETTERS_ONLY_TAGGED.match(kind):
+        shown = f"#<{kind}>" if kind in _GETTERS_ONLY else "[object Object]"
+        raise type_error(f"Cannot set property {name} of {shown} which has only a getter")
+    shown = f"[object {kind}]" if kind in _PRINT_THEMSELVES else f"#<{kind}>"
+    raise type_error(f"Cannot assign to read only property '{name}' of object '{shown}'")
+
+
+def _set_unless_read_only(target: JsProxy, name: str, value: object) -> None:
+    """Set an attribute; what is read-only only from the host's own code."""
+    if name in target.read_only and not sys._getframe(1).f_globals.get("__name__", "").startswith("pyworkers."):
+        _refuse_to_set(target, value, name=name)
+    object.__setattr__(target, name, value)
+
+
 class JsProxy:
     """Base of every JavaScript object."""
 
     js_name: ClassVar[str] = "Object"
+    read_only: ClassVar[frozenset[str]] = frozenset()
     constructor: ClassVar[Any]  # a JsConstructor; Any, because the two classes define each other
 
-    def __init_subclass__(cls, *, js_name: str | None = None, is_function: bool = False) -> None:
+    def __init_subclass__(cls, *, js_name: str | None = None, is_function: bool = False, read_only: str = "") -> None:
+        """Make a host class.
+
+        Args:
+            js_name: JavaScript's name of it.
+            read_only: plain attributes that scripts cannot set; properties without a setter are so anyway.
+        """
         super().__init_subclass__()
+        for name, member in list(vars(cls).items()):
+            if isinstance(member, property) and member.fset is None and name[0] != "_":
+                setattr(cls, name, member.setter(partial(_refuse_to_set, name=name)))
+        if read_only:
+            cls.read_only = cls.read_only | frozenset(read_only.split())
+            cls.__setattr__ = _set_unless_read_only  # type: ignore[method-assign,assignment]  # only where it is needed
         _name_as_pyodide(cls, js_name or cls.__name__)
         if not is_function and "constructor" not in cls.__dict__:
             cls.constructor = JsConstructor(cls)
@@ -128,9 +166,19 @@ class JsProxy:
 
     bind_class = bind_sig
 
-    def hasOwnProperty(self, name: str) -> bool:
+    def hasOwnProperty(self, name: object = None, *_: object) -> bool:
         """Tell whether ``name`` is an own property."""
-        return name in self.own_properties()
+        return to_string(name) in self.own_properties()
+
+    propertyIsEnumerable = hasOwnProperty
+
+    def isPrototypeOf(self, *_: object) -> bool:
+        """Tell whether an object inherits from this one: it is an instance, and none does."""
+        return False
+
+    def toLocaleString(self, *_: object) -> str:
+        """As `toString`, where a class says nothing else."""
+        return self.toString()
 
     def toString(self) -> str:
         """JavaScript's ``String(self)``."""

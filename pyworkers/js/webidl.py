@@ -18,6 +18,7 @@ MISSING: Final[Any] = object()  # an argument that was not given, which is not t
 PRIMITIVES: Final = str | bool | int | float
 INT_MIN: Final = -(2**31)
 INT_MAX: Final = 2**31 - 1
+UINT_MAX: Final = 2**32 - 1
 
 
 def argument_error(class_name: str, method: str, position: int, expected: str) -> JsException:
@@ -79,6 +80,22 @@ def to_int(value: Any) -> int:
     if math.isfinite(number) and not INT_MIN <= number <= INT_MAX:
         raise type_error(f"Value out of range. Must be between {INT_MIN} and {INT_MAX} (inclusive).")
     return to_int32(number)
+
+
+def to_uint32(value: object) -> int:
+    """Return the whole number that the platform reads from an argument of 32 bits without a sign.
+
+    Raises:
+        JsException: TypeError, when the value is no number, negative or too large.
+    """
+    number = to_number(value)
+    if not math.isfinite(number):
+        raise type_error("The value cannot be converted because it is not an integer.")
+    if number <= -1:
+        raise type_error("The value cannot be converted because it is negative and this API expects a positive number.")
+    if number > UINT_MAX:
+        raise type_error(f"Value out of range. Must be less than or equal to {UINT_MAX}.")
+    return int(number)
 
 
 def to_uint64(value: object) -> int:

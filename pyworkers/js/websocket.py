@@ -149,8 +149,10 @@ class WebSocket(EventTarget):
         self._outgoing.put(frame)
 
     @js_method
-    def serializeAttachment(self, value: Any = None) -> None:
+    def serializeAttachment(self, value: Any = MISSING) -> None:
         """Keep a copy of a value with the connection, through hibernation."""
+        if value is MISSING:
+            raise argument_error("WebSocket", "serializeAttachment", 1, "JsValue")
         data = serialize(value)
         if len(data) > _MAX_ATTACHMENT_BYTES:
             raise JsException(
@@ -190,6 +192,7 @@ class WebSocket(EventTarget):
                 "Cannot call `acceptWebSocket()` on this WebSocket because its pair has already been accepted or used "
                 "in a Response.",
             )
+        self._half_open = not current_realm().compat.enabled("web_socket_auto_reply_to_close")
         self._state = "hibernatable"
         self._begin(self._deliver(deliver))
 

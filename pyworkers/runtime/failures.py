@@ -9,7 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from pyworkers.js.values import ERROR_NAMES, JsException
+from pyworkers.js.objects import JsArray, JsMap, JsSet
+from pyworkers.js.values import ERROR_NAMES, JsException, JsObject, JsProxy
 
 _OURS: Final = str(Path(__file__).resolve().parent.parent)
 _HIDDEN_FILES: Final = ("/workers/entrypoints.py", "/workers/rpc.py", "/workers/fetch.py")
@@ -29,6 +30,10 @@ def remote_error(error: BaseException) -> BaseException:
         return error
     found = plain_error(error)
     found.remote = True  # type: ignore[attr-defined]  # JavaScript's own field
+    for name in ("overloaded", "retryable"):  # the kind of the failure: one of them travels
+        if getattr(error, name, None) and found.kind != "DOMException":
+            setattr(found, name, True)
+            break
     return found
 
 
@@ -37,8 +42,25 @@ def plain_error(error: BaseException) -> JsException:
     if isinstance(error, JsException):
         if error.kind == "DOMException":
             return JsException(error.name, error.message, kind="DOMException")
-        return JsException(error.name if error.name in _REMOTE_NAMES else "Error", error.message)
+        thrown = getattr(error, "_thrown", None)
+        if isinstance(thrown, JsProxy) and not isinstance(thrown, JsException):
+            return JsException("Error", _described(thrown))
+        if error.name in _REMOTE_NAMES:
+            return JsException(error.name, error.message)
+        return JsException("Error", error.toString())
     return JsException("PythonError", format_traceback(error))
+
+
+def _described(thrown: JsProxy) -> str:
+    """What V8 says of an object that is no error: its class, or its tag where it prints itself."""
+    if isinstance(thrown, JsObject | JsMap | JsSet) or "toString" not in _own_members(type(thrown)):
+        return f"#<{thrown.js_name}>" if not isinstance(thrown, JsArray) else "[object Array]"
+    return f"[object {thrown.js_name}]"
+
+
+def _own_members(cls: type) -> set[str]:
+    """The names that a class and its bases define, those of every object apart."""
+    return {name for base in cls.__mro__ if base not in (JsProxy, object) for name in vars(base)}
 
 
 def format_traceback(error: BaseException) -> str:

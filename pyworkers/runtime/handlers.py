@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, Final
 
 # The platform's texts.
+AN_ERROR_RESPONSE: Final = "Return value from serve handler must not be an error response (like Response.error())"
 NOT_A_RESPONSE: Final = "Incorrect type for Promise: the Promise did not resolve to 'Response'."
 NO_FETCH: Final = "Handler does not export a fetch() function."
 

@@ -32,7 +32,7 @@ from pyworkers.pyodide.install import install
 from pyworkers.pyodide.suspension import Suspendable, run_suspendable
 from pyworkers.runtime.events import EVENT, Event, current_event
 from pyworkers.runtime.failures import format_traceback, where
-from pyworkers.runtime.handlers import NO_FETCH, NOT_A_RESPONSE, Handlers, find_handlers
+from pyworkers.runtime.handlers import AN_ERROR_RESPONSE, NO_FETCH, NOT_A_RESPONSE, Handlers, find_handlers
 from pyworkers.runtime.limits import CpuLimitExceeded
 from pyworkers.runtime.loader import ModuleNamespace
 from pyworkers.runtime.metrics import Metrics
@@ -46,6 +46,10 @@ _log = logging.getLogger("pyworkers.worker")
 
 # What every entrypoint has and no other worker can call.
 NEVER_METHODS: Final = ("ctx", "env")
+
+RESERVED_METHODS: Final = frozenset(
+    {"alarm", "connect", "constructor", "dup", "webSocketClose", "webSocketError", "webSocketMessage"}
+)
 
 
 class Isolate:
@@ -271,11 +275,12 @@ class Isolate:
             response = getattr(returned, "js_response", None) if self.handlers.legacy else self._to_rpc(returned)
         if not isinstance(response, Response):
             raise type_error(NOT_A_RESPONSE)
+        if response.status == 0:
+            raise type_error(AN_ERROR_RESPONSE)
         return response
 
     async def _call(self, event: Event, method: str, args: tuple[Any, ...], entrypoint: str | None) -> Any:
-        if method in NEVER_METHODS:
-            raise type_error(not_implemented(method))
+        check_method(method)
         instance = self._instance(event, entrypoint) if self._has_class(entrypoint) else None
         function = getattr(instance, method, None)
         if not callable(function):
@@ -390,6 +395,18 @@ def _noted(event: Event, error: E) -> E:
 def not_implemented(method: str | None) -> str:
     """The platform's text for an RPC method that the other side does not have."""
     return f'The RPC receiver does not implement the method "{method}".'
+
+
+def check_method(method: str) -> None:
+    """Refuse the names that no call reaches, though the class may have them.
+
+    Raises:
+        JsException: TypeError, with the platform's text.
+    """
+    if method in NEVER_METHODS:
+        raise type_error(not_implemented(method))
+    if method in RESERVED_METHODS:
+        raise type_error(f"'{method}' is a reserved method and cannot be called over RPC.")
 
 
 def load_error(worker: str, error: BaseException, roots: Sequence[str]) -> WorkerLoadError:

@@ -10,18 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from time import perf_counter
 from typing import Any, Protocol
 
 from pyworkers.js.clone import structured_clone
+from pyworkers.js.fetch import data_response, unless_aborted
+from pyworkers.js.primitives import is_nullish, to_string, typeof
 from pyworkers.js.promise import JsPromise, is_thenable, settle
 from pyworkers.js.redirects import follow_redirects
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.streams.readable import ReadableStream
 from pyworkers.js.streams.sources import NOT_BYTES
-from pyworkers.js.values import JsException, JsObject, JsProxy, js_arguments, type_error
+from pyworkers.js.values import (
+    JsException,
+    JsObject,
+    JsProxy,
+    get_property,
+    js_arguments,
+    js_method,
+    type_error,
+)
+from pyworkers.js.webidl import MISSING, argument_error, is_object
 from pyworkers.runtime.events import Event, current_event
 from pyworkers.runtime.failures import format_traceback, remote_error
 from pyworkers.runtime.isolate import NEVER_METHODS, Isolate, not_implemented
@@ -70,23 +81,23 @@ class Fetcher(JsProxy):
     def fetch(self, *args: Any, **kwargs: Any) -> JsPromise:
         """``fetch(input, init)``: send a request to the other worker."""
         try:
-            request = Request.for_fetch(*js_arguments(args, kwargs)[:2])
+            request = fetch_request(js_arguments(args, kwargs))
         except JsException as error:
             return JsPromise.rejected(error)
         return JsPromise.defer(self._counted("fetch", self._fetch, request))
 
-    def connect(self, address: Any = None, *_: object) -> Any:
+    @js_method
+    def connect(self, address: Any = MISSING) -> Any:
         """``connect(address)``: TCP into a worker, which workers do not take.
 
         Raises:
             JsException: TypeError, always.
         """
-        if ":" not in str(address):
-            raise type_error("Specified address is missing port.")
+        check_address(address)
         raise type_error("Incoming CONNECT on a worker not supported")
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in _NOT_METHODS:
+        if name.startswith("__") or name in _NOT_METHODS or (name[-1:] == "_" and hasattr(type(self), name[:-1])):
             raise AttributeError(name)
         return RpcMethod(self, name)
 
@@ -117,7 +128,7 @@ class Fetcher(JsProxy):
         isolate = self._target()
         if isolate is None:
             return Response.js_new(not_found(self._service), JsObject({"status": 503}))
-        return await follow_redirects(request, lambda sent: self._send(isolate, sent, caller))
+        return await while_wanted(request, follow_redirects(request, lambda sent: self._send(isolate, sent, caller)))
 
     async def _send(self, isolate: Isolate, request: Request, caller: Event | None) -> Response:
         event = isolate.open_event("fetch", props=self._own_props(), caller=caller)
@@ -129,11 +140,7 @@ class Fetcher(JsProxy):
                 _log.error("%s: uncaught, and passed through\n%s", self._service, format_traceback(error).rstrip())
                 return Response(b"", status=500).received(request)
             raise remote_error(error) from None
-        received = response.received(request)
-        body = received.body_source
-        if isinstance(body, ReadableStream):
-            body.source.translate = remote_error
-        return received
+        return received_from_afar(response, request)
 
     async def _call(self, method: str, args: tuple[Any, ...], caller: Event | None) -> Any:
         isolate = self._target()
@@ -151,7 +158,81 @@ class Fetcher(JsProxy):
         return None if self._props is None else structured_clone(self._props)
 
 
-_NOT_METHODS = frozenset(("then", "python_class", "js_object", "js_response"))
+_NOT_METHODS = frozenset(("then", "then_", "toJSON", "python_class", "js_object", "js_response"))
+
+
+def fetch_request(args: tuple[Any, ...]) -> Request:
+    """Return the request that the arguments of a binding's ``fetch`` ask for.
+
+    Raises:
+        JsException: TypeError, with the platform's text; the signal's reason, where it is aborted already.
+    """
+    source, init = (*args, None, None)[:2]
+    if not args:
+        raise argument_error("Fetcher", "fetch", 1, "Request or string")
+    if not is_nullish(init) and not is_object(init):
+        raise argument_error("Fetcher", "fetch", 2, "RequestInitializerDict or Request")
+    request = Request.for_fetch(source, init)
+    signal = request.given_signal
+    if signal is not None and signal.aborted:
+        raise signal.error()
+    if not request.url.startswith(("http:", "https:", "data:")):
+        raise type_error(f"Fetch API cannot load: {request.url}")
+    request.require_unlocked()
+    return request
+
+
+async def while_wanted(request: Request, work: Coroutine[Any, Any, Response]) -> Response:
+    """Wait for a response unless the request's signal aborts; what it aborts later is the body's reading."""
+    data = data_response(request) if request.url.startswith("data:") else None
+    if data is not None:
+        work.close()
+        return data
+    signal = request.given_signal
+    if signal is None:
+        return await work
+    response = await unless_aborted(signal, work)
+    body = response.body_source
+    if isinstance(body, ReadableStream):
+        source = body.source
+
+        def end() -> None:
+            source.translate = None  # the reason is the caller's own
+            source.fail(signal.error())
+
+        signal.subscribe(end)
+    return response
+
+
+def received_from_afar(response: Response, request: Request) -> Response:
+    """Return the response of another worker as its caller gets it.
+
+    Raises:
+        JsException: TypeError, when the other worker has read the body.
+    """
+    try:
+        received = response.received(request)
+    except JsException as error:
+        raise remote_error(error) from None
+    body = received.body_source
+    if isinstance(body, ReadableStream):
+        body.source.cross(remote_error)
+    return received
+
+
+def check_address(address: Any) -> None:
+    """Raise what is wrong with the address of a socket, as the runtime reads it."""
+    if address is MISSING:
+        raise argument_error("Fetcher", "connect", 1, "SocketAddress or string")
+    if isinstance(address, JsProxy):
+        if typeof(get_property(address, "port")) != "number":
+            raise type_error("The value cannot be converted because it is not an integer.")
+        return
+    text = to_string(address)
+    if not text:
+        raise type_error("Specified address is missing hostname.")
+    if ":" not in text:
+        raise type_error("Specified address is missing port.")
 
 
 class RpcMethod(JsProxy, js_name="RpcProperty"):
@@ -193,7 +274,7 @@ class RpcStub(JsProxy, js_name="RpcStub"):
             raise JsException("Error", "RPC stub used after being disposed.")
         function = self._target if method is None else getattr(self._target, method, None)
         if not callable(function):
-            raise type_error(not_implemented(method))
+            raise remote_error(type_error(not_implemented(method)))
         try:
             result = function(*[send(arg) for arg in args])
             return send(await settle(result) if is_thenable(result) else result)
@@ -205,6 +286,10 @@ class RpcStub(JsProxy, js_name="RpcStub"):
         if self._disposed:
             raise JsException("Error", "RPC stub used after being disposed.")
         return RpcStub(self._target)
+
+    def toString(self, *_: object) -> str:
+        """JavaScript's ``String(self)``."""
+        return "[object JsRpcStub]"
 
     def dispose(self) -> None:
         """Release the function."""
@@ -236,6 +321,7 @@ class _RemoteChunks:
 
     def __init__(self, stream: ReadableStream) -> None:
         self._chunks = stream.chunks()
+        self._has_begun = False
 
     @classmethod
     def stream_of(cls, stream: ReadableStream) -> ReadableStream:
@@ -244,22 +330,26 @@ class _RemoteChunks:
         Raises:
             JsException: TypeError, when a reader holds it.
         """
-        return ReadableStream.of_async_iterator(cls(stream), length=stream.length)
+        return ReadableStream.of_async_iterator(cls(stream.moved()), length=stream.length)
 
     def __aiter__(self) -> _RemoteChunks:
         return self
 
     async def __anext__(self) -> bytes:
         try:
-            return await self._chunks.__anext__()
+            chunk = await self._chunks.__anext__()
+            self._has_begun = True
+            return chunk
         except (StopAsyncIteration, asyncio.CancelledError):
             raise
         except Exception as error:
-            if isinstance(error, JsException) and error.message == NOT_BYTES:
+            is_unreadable = isinstance(error, JsException) and error.message == NOT_BYTES
+            if is_unreadable or not self._has_begun:
                 # The platform never ends such a read; without a word that is hard to find.
-                _log.warning("a stream of other chunks than bytes was sent over RPC: it can never be read")
+                why = "has other chunks than bytes" if is_unreadable else f"failed at its start ({error})"
+                _log.warning("a stream that was sent over RPC %s: it can never be read", why)
                 await asyncio.Event().wait()
-            raise remote_error(error) from None
+            raise remote_error(JsException("Error", _DISCONNECTED)) from None
 
     async def aclose(self) -> None:
         await self._chunks.aclose()
@@ -268,6 +358,9 @@ class _RemoteChunks:
 def make_stub(target: Any) -> RpcStub:
     """Return what the other side gets for a function or an RpcTarget."""
     return target if isinstance(target, RpcStub) else RpcStub(target)
+
+
+_DISCONNECTED = "ReadableStream received over RPC disconnected prematurely."
 
 
 def not_found(service: str) -> str:

@@ -119,7 +119,7 @@ class OutboundMock:
         Raises:
             UnexpectedRequest: no route matches; the test fails of it even where the worker catches the error.
         """
-        return await follow_redirects(request, self._answer)
+        return await follow_redirects(request, self._answer, network=True)
 
     async def _answer(self, request: Request) -> Response:
         for route in self.routes:

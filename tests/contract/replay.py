@@ -39,9 +39,14 @@ _SOFT: Final = re.compile(r"\.meta\.(rows_read|size_after|last_row_id): |\.messa
 
 def cases_of(area: str) -> list[Any]:
     """Return the area's cases, those of the project's own recordings too, as parameters."""
+    return [pytest.param(case, id=case["id"]) for case in load_cases(area) + own_cases(area)]
+
+
+def own_cases(area: str) -> list[dict[str, Any]]:
+    """Return the cases of the project's own recordings of an area."""
     own = OWN / f"{area}.json"
-    cases = load_cases(area) + (json.loads(own.read_text())["cases"] if own.is_file() else [])
-    return [pytest.param(case, id=case["id"]) for case in cases]
+    cases: list[dict[str, Any]] = json.loads(own.read_text())["cases"] if own.is_file() else []
+    return cases
 
 
 def replay(case: Mapping[str, Any], area: str, make_engine: Callable[[], Any], *, engine: str) -> dict[int, Any]:

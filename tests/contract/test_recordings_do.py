@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from interp import also_accepted, build_scope, load_cases, misses, not_expressible, record
+from replay import own_cases
 
 from pyworkers.clock import SystemClock
 from pyworkers.js.objects import JsArray
@@ -15,7 +16,7 @@ from pyworkers.js.promise import JsPromise
 from pyworkers.js.values import JsObject, JsProxy
 
 HERE = Path(__file__).parent
-CASES = load_cases("do")
+CASES = load_cases("do") + own_cases("do")
 ACCEPTED = also_accepted(is_python=True)
 INEXPRESSIBLE = {
     **not_expressible(),

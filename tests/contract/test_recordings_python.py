@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pyworkers.js.values import JsException, JsProxy, dom_exception, type_error
+from pyworkers.js.values import ERROR_NAMES, JsException, JsProxy, dom_exception, type_error
 from pyworkers.runtime.environment import js_value
 from pyworkers.runtime.events import Event
 from pyworkers.runtime.services import Fetcher
@@ -86,8 +86,7 @@ def cases(*, handler):
     return [
         pytest.param(case, id=case["id"])
         for case in CASES
-        if ("handler" in case) == handler
-        and f"{case['id']}#0" not in BORDER["not_expressible"]
+        if ("handler" in case) == handler and f"{case['id']}#0" not in BORDER["not_expressible"]
     ]
 
 
@@ -215,7 +214,7 @@ class JavaScriptService:
         return value
 
     def on_fail(self, name, message):
-        raise JsException(name, message)
+        raise JsException(name if name in ERROR_NAMES else "Error", message)
 
     def on_failValue(self, value=None):
         from pyworkers.js.promise import as_exception

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from interp import also_accepted, build_scope, load_cases, misses, not_expressible, record
-from service_workers.javascript import JavaScriptTarget
+from replay import own_cases
+from service_workers.javascript import JavaScriptTarget, LocalTarget
 
 from pyworkers.clock import SystemClock
 from pyworkers.config import load_project
@@ -21,6 +22,7 @@ from pyworkers.runtime.stores import Stores
 from pyworkers.testing.worker import TestWorker
 
 CASES = load_cases("services")
+OWN = own_cases("services")  # by Python targets what is about fetch, the rest by a double of one in JavaScript
 ACCEPTED = also_accepted(is_python=True)
 INEXPRESSIBLE = not_expressible()
 WORKERS = Path(__file__).parent / "service_workers"
@@ -46,14 +48,22 @@ def parameters(cases: Iterable[dict[str, Any]]) -> list[Any]:
     return [pytest.param(case, id=case["id"]) for case in cases]
 
 
-@pytest.mark.parametrize("case", parameters(filter(is_expressible, CASES)))
+@pytest.mark.parametrize(
+    "case", parameters([*filter(is_expressible, CASES), *(case for case in OWN if case["group"] == "fetch")])
+)
 def test_recorded_services_case_answers_as_recorded(case: dict[str, Any]) -> None:
     found = misses(case, asyncio.run(replay(case)), accept=ACCEPTED)
     assert {index: lines for index, lines in found.items() if f"{case['id']}#{index}" not in INEXPRESSIBLE} == {}
 
 
-@pytest.mark.parametrize("case", parameters(case for case in CASES if not is_expressible(case)))
+@pytest.mark.parametrize(
+    "case",
+    parameters(
+        [*(case for case in CASES if not is_expressible(case)), *(case for case in OWN if case["group"] == "rpc")]
+    ),
+)
 def test_recorded_case_of_a_target_in_javascript_answers_as_recorded(case: dict[str, Any]) -> None:
     target: Any = JavaScriptTarget()
     service = Fetcher(lambda: target, service="target", binding="SVC", metrics=Metrics())
-    assert misses(case, asyncio.run(record(case["steps"], build_scope({"SVC": service})))) == {}
+    scope = build_scope({"SVC": service}, Target=LocalTarget(), ctx=None)
+    assert misses(case, asyncio.run(record(case["steps"], scope, hang_after_s=1))) == {}

@@ -1,4 +1,4 @@
-"""Recordings of the real local runtime's rate limits, secrets, Hyperdrive and version metadata, replayed."""
+"""Recordings of the real local runtime's small bindings and global functions, replayed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from interp import build_scope, load_cases, misses, record
+from replay import own_cases
 
 from pyworkers.clock import ManualClock
 from pyworkers.config import load_project
@@ -15,14 +16,19 @@ from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.stores import Stores
 
 GROUPS = ("misc.ratelimit.", "misc.env.version", "misc.secrets.", "misc.hyperdrive.")
-CASES = [case for case in load_cases("misc") if case["id"].startswith(GROUPS)]
+CASES = [case for case in load_cases("misc") if case["id"].startswith(GROUPS)] + own_cases("misc")
 CONFIG = """
 name = "recorded"
 main = "entry.py"
 compatibility_date = "2026-04-01"
 compatibility_flags = ["python_workers"]
 version_metadata = { binding = "VERSION" }
-ratelimits = [{ name = "RL", namespace_id = "1", simple = { limit = 2, period = 10 } }]
+vars = { TEXT = "plain", JSONV = { a = [1] }, NUM = 5 }
+analytics_engine_datasets = [{ binding = "AE", dataset = "ds" }]
+ratelimits = [
+    { name = "RL", namespace_id = "1", simple = { limit = 2, period = 10 } },
+    { name = "RLMIN", namespace_id = "2", simple = { limit = 3, period = 60 } },
+]
 secrets_store_secrets = [
     { binding = "SEC", store_id = "s1", secret_name = "one" },
     { binding = "SECMISSING", store_id = "s1", secret_name = "none" },
@@ -32,6 +38,11 @@ secrets_store_secrets = [
 binding = "HD"
 id = "hd"
 localConnectionString = "postgres://us%20er:p%40ss@127.0.0.1:5432/db_name"
+
+[[hyperdrive]]
+binding = "HDMY"
+id = "hdmy"
+localConnectionString = "mysql://root:secret@db.example:3307/shop"
 """
 
 

@@ -318,9 +318,22 @@ async def test_abort_loses_what_was_not_durable_and_breaks_stubs(runtime, code):
     assert await outcome(lambda: stub(runtime).do("read")) == "null"
 
 
-async def test_violated_foreign_keys_reset_the_object(runtime, code):
+async def test_a_violated_foreign_key_is_an_error_at_once(runtime, code):
     async def violate(target):
         target.ctx.storage.sql.exec("CREATE TABLE p (id PRIMARY KEY); CREATE TABLE c (p REFERENCES p (id))")
+        target.ctx.storage.sql.exec("INSERT INTO c VALUES (1)")
+
+    code["violate"] = violate
+    assert await outcome(lambda: stub(runtime).do("violate")) == (
+        "rejects Error: FOREIGN KEY constraint failed: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY) "
+        "[remote]"
+    )
+
+
+async def test_violated_foreign_keys_that_were_deferred_reset_the_object(runtime, code):
+    async def violate(target):
+        target.ctx.storage.sql.exec("CREATE TABLE p (id PRIMARY KEY); CREATE TABLE c (p REFERENCES p (id))")
+        target.ctx.storage.sql.exec("PRAGMA defer_foreign_keys = ON")
         target.ctx.storage.sql.exec("INSERT INTO c VALUES (1)")
 
     code["violate"] = violate

@@ -238,7 +238,7 @@ async def test_a_function_of_the_callee_is_called_there(env):
     add = await env.BACK.adder(10)
     assert type_name(add) == "workers.rpc._RpcStubWrapper"
     assert (await add(5), await add(6)) == (15, 16)
-    assert (add._binding.constructor.name, repr(add._binding)) == ("RpcStub", "[object RpcStub]")
+    assert (add._binding.constructor.name, repr(add._binding)) == ("RpcStub", "[object JsRpcStub]")
 
 
 async def test_functions_inside_of_data(env):

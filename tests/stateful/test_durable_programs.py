@@ -136,12 +136,13 @@ class Model:
             found.reverse()
         return found[: options.get("limit")]
 
-    def fire(self) -> None:
-        """Everything that is due happens."""
+    def go_to(self, now_ms: int) -> None:
+        """Time passes; everything that becomes due happens at its time."""
         while self.alarm is not None:
             due, attempts = self.retry or (self.alarm, 0)
-            if due > self.now_ms:
-                return
+            if due > now_ms:
+                break
+            self.now_ms = max(self.now_ms, due)
             self.fired.append((self.alarm, attempts))
             if self.handler == "fail":
                 if attempts >= RETRIES:
@@ -152,6 +153,7 @@ class Model:
                 self.alarm, self.retry = self.now_ms + 1_000, None
             else:
                 self.alarm = self.retry = None
+        self.now_ms = now_ms
 
 
 class System:
@@ -189,8 +191,7 @@ class System:
             seen, expected = await self.step(model, step)
             assert seen == expected, where
             await self.clock.settle()
-            model.now_ms = self.clock.now_ms()
-            model.fire()
+            model.go_to(self.clock.now_ms())
             assert fired == model.fired, where
         await self.inside(lambda ctx: ctx.storage.deleteAll())
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from pyworkers.engines.d1.protocol import Refusal, SqlError, StatementRefused
+from pyworkers.engines.durable.protocol import QueryCanceled
 from pyworkers.errors import EngineBusy, EngineCorrupt, EngineError
 from pyworkers.js.values import JsException
 
@@ -50,6 +51,8 @@ def _text_of(error: EngineError) -> str:
         return f"{error.message}{where}: {error.sqlite_code}{more}"
     if isinstance(error, StatementRefused):
         return _REFUSALS[error.refusal]
+    if isinstance(error, QueryCanceled):
+        return "SQLite query was canceled because the database was deleted."
     if isinstance(error, EngineBusy):
         return "database is locked: SQLITE_BUSY"
     if isinstance(error, EngineCorrupt):

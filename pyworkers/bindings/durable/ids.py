@@ -19,7 +19,7 @@ _HALF: Final = 16
 _FORM: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
-class DurableObjectId(JsProxy):
+class DurableObjectId(JsProxy, read_only="jurisdiction name"):
     """An object's id.
 
     Attributes:

@@ -25,6 +25,10 @@ from pyworkers.js.webidl import MISSING, argument_error, is_object, scalar_strin
 
 # Three quarters of the nanoseconds that 64 bits hold.
 MAX_ALARM_MS: Final = 6_917_529_027_641
+_PUT_FORMS: Final = (
+    "put() may only be called with a single key-value pair and optional options as put(key, value, options) or with "
+    "multiple key-value pairs and optional options as put(entries, options)"
+)
 NO_ALARM_HANDLER: Final = "Your Durable Object class must have an alarm() handler in order to call setAlarm()"
 
 
@@ -46,6 +50,8 @@ class StorageOperations(JsProxy, js_name="Object"):
         """``delete(key, options)``: whether it was there; ``delete(keys, options)``: how many were."""
         if not args:
             raise self._wrong("delete", 1, "string or Array")
+        self._check_options(args[1] if len(args) > 1 else None, "delete", 2, "PutOptions")
+        self._check_usable("delete")
         return self._promise("delete", self._delete, args, kwargs)
 
     def list(self, *args: Any, **kwargs: Any) -> JsPromise:
@@ -103,7 +109,8 @@ class StorageOperations(JsProxy, js_name="Object"):
         if key is MISSING:
             raise self._wrong("put", 1, "string or object")
         if isinstance(key, JsProxy) and not isinstance(key, JsArray):
-            self._check_options(args[0] if args else None, "put", 2, "PutOptions")
+            if args and not is_nullish(args[0]) and not is_object(args[0]):
+                raise type_error(_PUT_FORMS)
             entries = [(name, item) for name, item in own_properties_of(key).items() if item is not None]
             pairs = [(key_text(name), serialize(item)) for name, item in entries]
             if pairs:

@@ -49,9 +49,18 @@ class SqlStorage(JsProxy):
         """The cursors' class."""
         return Cursor.constructor
 
+    @property
+    def Statement(self) -> Any:
+        """The prepared statements' class, of which nothing makes one."""
+        return Statement.constructor
+
     def own_properties(self) -> dict[str, object]:
         """Nothing: all are accessors of the class."""
         return {}
+
+
+class Statement(JsProxy):
+    """A prepared statement."""
 
 
 class Cursor(JsProxy):

@@ -12,7 +12,7 @@ from pyworkers.bindings.durable.ids import DurableObjectId
 from pyworkers.bindings.durable.storage import DurableObjectStorage
 from pyworkers.js.dates import Date
 from pyworkers.js.objects import JsArray
-from pyworkers.js.primitives import is_nullish, jsnull, to_string
+from pyworkers.js.primitives import jsnull, to_string
 from pyworkers.js.promise import JsPromise, is_thenable
 from pyworkers.js.values import (
     JsException,
@@ -32,7 +32,7 @@ from pyworkers.js.webidl import (
     is_object,
     scalar_string,
     string_argument,
-    to_int32,
+    to_uint32,
 )
 from pyworkers.js.websocket import WebSocket, WebSocketRequestResponsePair
 
@@ -150,7 +150,7 @@ class DurableObjectState(JsProxy):
     @js_method
     def setWebSocketAutoResponse(self, pair: Any = None) -> None:
         """Have one text answered with another without waking the object; nothing ends it."""
-        if is_nullish(pair):
+        if pair is None:
             self._host.sockets.auto_response = None
             return
         if not isinstance(pair, WebSocketRequestResponsePair):
@@ -183,11 +183,7 @@ class DurableObjectState(JsProxy):
         if timeout_ms is None:
             self._host.sockets.event_timeout_ms = None
             return
-        value = to_int32(timeout_ms)
-        if value < 0:
-            raise type_error(
-                "The value cannot be converted because it is negative and this API expects a positive number."
-            )
+        value = to_uint32(timeout_ms)
         if value > MAX_EVENT_TIMEOUT_MS:
             raise JsException("Error", f"Event timeout should not exceed {MAX_EVENT_TIMEOUT_MS} ms.")
         self._host.sockets.event_timeout_ms = value or None

@@ -136,9 +136,13 @@ class DurableObjectTransaction(StorageOperations, js_name="DurableObjectTransact
             self._state = "rolled back"
             self._part.rollback()
 
-    def deleteAll(self, *args: Any, **kwargs: Any) -> JsPromise:
-        """Refuse: everything cannot be deleted inside of a transaction."""
-        return self._promise("deleteAll", _refuse_delete_all, args, kwargs)
+    def deleteAll(self, *_: Any, **_options: Any) -> JsPromise:
+        """Refuse: everything cannot be deleted inside of a transaction.
+
+        Raises:
+            JsException: Error, always.
+        """
+        raise JsException("Error", "Cannot call deleteAll() within a transaction")
 
     def end(self, *, keeps: bool) -> None:
         """The closure is done."""
@@ -153,10 +157,6 @@ class DurableObjectTransaction(StorageOperations, js_name="DurableObjectTransact
             raise JsException("Error", f"Cannot {name}() on rolled back transaction")
         if self._state == "committed":
             raise JsException("Error", _gone(name))
-
-
-def _refuse_delete_all(*_: Any) -> None:
-    raise JsException("Error", "Cannot call deleteAll() within a transaction")
 
 
 def _gone(name: str) -> str:

@@ -88,7 +88,7 @@ class SyncKvStorage(JsProxy):
     def list(self, options: Any = None) -> ListIterator:
         """Return an iterator of the pairs, which reads the storage as it goes."""
         if not is_nullish(options) and not is_object(options):
-            raise argument_error(self.js_name, "list", 1, "SyncKvListOptions")
+            raise argument_error(self.js_name, "list", 1, "ListOptions")
         self._begin("", "list")
         previous = self._listing() if self._listing is not None else None
         if previous is not None:

@@ -13,7 +13,7 @@ from pyworkers.engines.d1.counting import Plan, RowCounter
 from pyworkers.engines.d1.limits import MAX_SQL_BYTES
 from pyworkers.engines.d1.protocol import Refusal, SqlError, StatementRefused
 from pyworkers.engines.d1.split import split_statements
-from pyworkers.engines.durable.protocol import SqlValue
+from pyworkers.engines.durable.protocol import QueryCanceled, SqlValue
 from pyworkers.engines.sqlite import engine_error
 
 _UNUSABLE: Final = (apsw.BusyError, apsw.CorruptError, apsw.NotADBError)
@@ -28,10 +28,14 @@ class Cursor:
         columns: names, as often as the statement gives them.
         rows_read: an estimate: the rows given so far of a statement that reads tables.
         rows_written: rows and index entries written.
+        is_canceled: everything was deleted while rows were left.
         is_done: nothing is left to read, and the file is free.
     """
 
-    __slots__ = ("__weakref__", "_ahead", "_cursor", "_reads_tables", "columns", "is_done", "rows_read", "rows_written")
+    __slots__ = (
+        "__weakref__", "_ahead", "_cursor", "_reads_tables", "columns", "is_canceled", "is_done", "rows_read",
+        "rows_written",
+    )  # fmt: skip
 
     def __init__(self, cursor: Any, columns: tuple[str, ...], *, reads_tables: bool, rows_written: int) -> None:
         self._cursor = cursor
@@ -39,7 +43,7 @@ class Cursor:
         self._reads_tables = reads_tables
         self.rows_read = 0
         self.rows_written = rows_written
-        self.is_done = False
+        self.is_done = self.is_canceled = False
         self._ahead: tuple[SqlValue, ...] | None = None
         self._look_ahead()
 
@@ -49,7 +53,13 @@ class Cursor:
         return cls(cursor, columns, reads_tables=False, rows_written=0)
 
     def fetch(self) -> tuple[SqlValue, ...] | None:
-        """Return the next row, or None at the end."""
+        """Return the next row, or None at the end.
+
+        Raises:
+            QueryCanceled: everything was deleted meanwhile.
+        """
+        if self.is_canceled:
+            raise QueryCanceled("the query was canceled because the database was deleted")
         row, self._ahead = self._ahead, None
         if row is not None:
             self._look_ahead()  # as the platform: a row is read before it is asked for
@@ -75,6 +85,12 @@ class Cursor:
         self.is_done = True
         if cursor is not None:
             cursor.close(True)  # noqa: FBT003 - positional only
+
+    def cancel(self) -> None:
+        """Read no more: everything was deleted."""
+        if not self.is_done or self._ahead is not None:
+            self.is_canceled = True
+        self.close()
 
     def _look_ahead(self) -> None:
         """Take the row that SQLite has stepped to."""
@@ -117,10 +133,14 @@ class Statements:
     def run(self, sql: str, params: Sequence[SqlValue]) -> Cursor:
         """Run every statement of a text; the last one's rows are the cursor's.
 
+        The rows of one that writes (``RETURNING``) are all read: SQLite commits nothing while one is left.
+
         Raises:
             SqlError: SQLite refused one; those before it stay.
             StatementRefused: the platform does.
         """
+        if len(sql) > MAX_SQL_BYTES // 4 and len(sql.encode("utf-8", "replace")) > MAX_SQL_BYTES:
+            raise SqlError("statement too long", code="SQLITE_TOOBIG", extended_code=None, offset=None)
         *early, last = split_statements(sql)
         database, authorizer = self._database, self.authorizer
         changes_before, rowid_before = database.total_changes(), database.last_insert_rowid()
@@ -137,7 +157,8 @@ class Statements:
                 cursor.execute(last, tuple(params))
             except apsw.BindingsError as error:
                 raise StatementRefused(Refusal.PARAMETER_COUNT) from error
-            rows = Cursor(cursor, self._seen[1], reads_tables=False, rows_written=0)
+            source = cursor if self._seen[0] else _Rows(cursor.fetchall())
+            rows = Cursor(source, self._seen[1], reads_tables=False, rows_written=0)
         except apsw.Error as error:
             raise sql_failure(error, authorizer, sql) from error
         except UnicodeDecodeError:

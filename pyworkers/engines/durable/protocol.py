@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pyworkers.errors import EngineError
+
 SqlValue = str | int | float | bytes | None
+
+
+class QueryCanceled(EngineError):
+    """A cursor that has rows left was read after everything was deleted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,6 @@ _FORGET_SEQUENCES: Final = _marked("DELETE FROM sqlite_sequence")
 _BEGIN: Final = "BEGIN IMMEDIATE" + _MARK
 _COMMIT: Final = "COMMIT" + _MARK
 _ROLLBACK: Final = "ROLLBACK" + _MARK
-_DEFER: Final = "PRAGMA defer_foreign_keys = ON" + _MARK
 _PAGES: Final = "PRAGMA page_count" + _MARK
 _FREE: Final = "PRAGMA freelist_count" + _MARK
 _PAGE_SIZE: Final = "PRAGMA page_size" + _MARK
@@ -99,7 +98,6 @@ class SqliteObjectStore:
         self._cursors: WeakSet[Cursor] = WeakSet()
         self._savepoints: list[SqliteSavepoint] = []
         self._in_transaction = False
-        self._defers_keys = False
         self._has_kv = self._has_metadata = False
         self._alarm: tuple[int | None] | None = None  # once known
         self._is_alarm_hidden = False
@@ -187,7 +185,7 @@ class SqliteObjectStore:
         if self._reading() is None:
             return
         for cursor in list(self._cursors):
-            cursor.close()
+            cursor.cancel()
         had_alarm = self._read_alarm() is not None
         database = self._writing()
         database.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 0)
@@ -257,11 +255,7 @@ class SqliteObjectStore:
 
     def execute(self, sql: str, params: Sequence[SqlValue]) -> Cursor:
         """Run every statement of the text; the last one's rows are the cursor's."""
-        database = self._writing()
-        if not self._defers_keys:
-            # As on the platform: what foreign keys demand must hold when the transaction ends.
-            self._run(database, _DEFER)
-            self._defers_keys = True
+        self._writing()
         assert self._statements is not None
         cursor = self._statements.run(sql, params)
         if not cursor.is_done:
@@ -301,7 +295,7 @@ class SqliteObjectStore:
             failure = self._failure(error)
             self.rollback()
             raise failure from error
-        self._in_transaction = self._defers_keys = False
+        self._in_transaction = False
         self.version += 1
         if self._alarm_changed and alarm is not None and alarm[0] is None:
             self._index.expect(self._object_id, self._name, None)
@@ -312,7 +306,7 @@ class SqliteObjectStore:
         self._savepoints.clear()
         if not self._in_transaction:
             return
-        self._in_transaction = self._defers_keys = False
+        self._in_transaction = False
         database = self._connection
         if database is not None and database.in_transaction:
             database.execute(_ROLLBACK)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _QUOTA_BYTES: Final = 65_536
 
 
-class Crypto(JsProxy):
+class Crypto(JsProxy, read_only="subtle"):
     """``crypto``."""
 
     @cached_property

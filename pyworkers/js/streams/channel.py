@@ -104,7 +104,7 @@ class ChannelSource(Source):
             reads, self._reads = self._reads, deque()
             for future in reads:
                 if not future.done():
-                    future.set_exception(error)
+                    future.set_exception(self.error or error)
 
     # ---- writing
 

@@ -88,6 +88,12 @@ class ReadableStream(JsProxy):
         """
         return Chunks(self)
 
+    def moved(self) -> ReadableStream:
+        """Move the source into a new stream; this one stays behind, locked and used."""
+        self.disturbed = True
+        self.reader = self
+        return ReadableStream(self.source)
+
     async def read_all(self) -> bytes:
         """Return everything the stream has left."""
         return b"".join([chunk async for chunk in self.chunks()])

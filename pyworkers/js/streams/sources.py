@@ -99,6 +99,12 @@ class Source:
             self.state, self.error = ERRORED, error if self.translate is None else self.translate(error)
             self._notify()
 
+    def cross(self, translate: Callable[[BaseException], BaseException]) -> None:
+        """Have readers get of every error, one that is there already too, what ``translate`` makes of it."""
+        self.translate = translate
+        if self.error is not None:
+            self.error = translate(self.error)
+
     def _notify(self) -> None:
         watchers, self._watchers = self._watchers, []
         for callback in watchers:

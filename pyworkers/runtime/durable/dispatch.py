@@ -13,11 +13,9 @@ from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.values import JsException, JsProxy, type_error
 from pyworkers.pyodide.code import relaxed_call
-from pyworkers.runtime.isolate import Isolate
+from pyworkers.runtime.isolate import Isolate, check_method
 
 NO_FETCH: Final = "Handler does not export a fetch() function."
-# Names that a call never reaches, though the class may have them.
-RESERVED: Final = frozenset({"dup", "constructor", "connect"})
 
 
 class AlarmInvocationInfo(JsProxy):
@@ -63,8 +61,7 @@ async def run_fetch(isolate: Isolate, target: Any, request: Request) -> Response
 
 async def run_method(isolate: Isolate, target: Any, method: str, args: tuple[Any, ...]) -> Any:
     """Call an RPC method with JavaScript values; returns a JavaScript value."""
-    if method in RESERVED:
-        raise type_error(f"'{method}' is a reserved method and cannot be called over RPC.")
+    check_method(method)
     function = getattr(target, method, None)
     if function is None:
         raise type_error(f"Method {method} does not exist")

@@ -20,12 +20,11 @@ from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.serialization import serialize
 from pyworkers.js.values import JsException, JsProxy, js_arguments
-from pyworkers.js.webidl import argument_error
 from pyworkers.runtime.durable.instance import ObjectInstance, reset_error
 from pyworkers.runtime.events import Event
 from pyworkers.runtime.failures import remote_error
 from pyworkers.runtime.metrics import Metrics
-from pyworkers.runtime.services import Fetcher, send
+from pyworkers.runtime.services import Fetcher, fetch_request, received_from_afar, send, while_wanted
 
 if TYPE_CHECKING:
     from pyworkers.runtime.durable.classes import ObjectClass
@@ -35,7 +34,7 @@ MAX_RPC_BYTES: Final = 32 * 1024 * 1024
 _SURELY_SMALL: Final = MAX_RPC_BYTES // 4
 
 
-class DurableObjectStub(Fetcher, js_name="DurableObject"):
+class DurableObjectStub(Fetcher, js_name="DurableObject", read_only="id"):
     """The stub of one object.
 
     Args:
@@ -62,14 +61,19 @@ class DurableObjectStub(Fetcher, js_name="DurableObject"):
 
     def fetch(self, *args: Any, **kwargs: Any) -> JsPromise:
         """``fetch(input, init)``: send the object a request."""
-        args = js_arguments(args, kwargs)
-        if not args:
-            return JsPromise.rejected(argument_error("Fetcher", "fetch", 1, "Request or string"))
         try:
-            request = Request.for_fetch(*args[:2])
+            request = fetch_request(js_arguments(args, kwargs))
         except JsException as error:
             return JsPromise.rejected(error)
         return JsPromise.defer(self._counted("fetch", self._fetch, request, self._ticket()))
+
+    def own_properties(self) -> dict[str, object]:
+        """Return the own enumerable properties."""
+        return {
+            "name": self.name,
+            "id": self.id,
+            **{name: value for name, value in vars(self).items() if _is_own(name)},
+        }
 
     def _invoke(self, method: str, args: tuple[Any, ...]) -> JsPromise:
         """Call an RPC method with JavaScript values."""
@@ -101,7 +105,7 @@ class DurableObjectStub(Fetcher, js_name="DurableObject"):
         from pyworkers.js.redirects import follow_redirects
 
         await self._turn(call)
-        return await follow_redirects(request, lambda sent: self._send_request(sent, caller))
+        return await while_wanted(request, follow_redirects(request, lambda sent: self._send_request(sent, caller)))
 
     async def _send_request(self, request: Request, caller: Event | None) -> Response:
         instance = self._reach()
@@ -109,7 +113,7 @@ class DurableObjectStub(Fetcher, js_name="DurableObject"):
             response = await self._objects.fetch(self.id, request.delivered(), caller)
         except (Exception, asyncio.CancelledError) as error:
             raise self._failure(instance, error, is_fetch=True) from None
-        return response.received(request)
+        return received_from_afar(response, request)
 
     async def _call_method(self, method: str, args: tuple[Any, ...], call: _Call, caller: Event | None) -> Any:
         await self._turn(call)
@@ -137,7 +141,11 @@ class DurableObjectStub(Fetcher, js_name="DurableObject"):
             if is_fetch:
                 shown.remote = True  # type: ignore[attr-defined]  # JavaScript's own field
             return shown
-        return remote_exception(error)
+        return remote_error(error)
+
+
+def _is_own(name: str) -> bool:
+    return name[0] != "_" and name != "id"
 
 
 class _Call:
@@ -147,21 +155,6 @@ class _Call:
 
     def __init__(self) -> None:
         self.waiter: asyncio.Future[None] | None = None
-
-
-def remote_exception(error: BaseException) -> BaseException:
-    """Return an error that a method raised as its caller sees it."""
-    shown = remote_error(error)
-    if isinstance(shown, JsException):
-        thrown = getattr(error, "_thrown", None)
-        if isinstance(thrown, JsProxy):  # an object that is no error
-            shown = JsException("Error", "[object Array]" if isinstance(thrown, JsArray) else f"#<{thrown.js_name}>")
-        elif (
-            isinstance(error, JsException) and shown.name == "Error" and error.name != "Error" and shown.kind == "Error"
-        ):
-            shown = JsException("Error", f"{error.name}: {error.message}")
-        shown.remote = True  # type: ignore[attr-defined]  # JavaScript's own field
-    return shown
 
 
 def check_size(values: tuple[Any, ...], *, is_call: bool) -> None:
@@ -201,4 +194,4 @@ def _rough_size(values: Any, depth: int) -> int:
     return size
 
 
-__all__ = ["DurableObjectStub", "check_size", "remote_exception"]
+__all__ = ["DurableObjectStub", "check_size"]

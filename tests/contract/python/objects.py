@@ -8,14 +8,17 @@ from pyodide.ffi import to_js
 
 from workers import DurableObject, Response, WorkerEntrypoint, python_to_rpc
 
-ERRORS = ("TypeError", "RangeError", "SyntaxError", "Error")
+ERRORS = ("TypeError", "RangeError", "SyntaxError", "URIError", "EvalError", "Error")
 
 
 class Obj(DurableObject):
     def __init__(self, ctx, env):
         super().__init__(ctx, env)
         self.mem = {}
+        self.notes = js.Object.new()
         self.wslog = []
+        if (self.ctx.id.name or "").startswith("ctor-throw"):
+            raise js.Error.new("ctor boom")
 
     def scope(self):
         ctx = self.ctx._ctx
@@ -27,6 +30,7 @@ class Obj(DurableObject):
             "kv": storage.kv,
             "env": self.env._env,
             "obj": self,
+            "mem": self.notes,
             "DO": self.env._env.DO,
         }
 
@@ -76,6 +80,8 @@ class Obj(DurableObject):
         error = getattr(js, name if name in ERRORS else "Error").new(message)
         if name == "Custom":
             error.name = "Custom"
+        for key, value in (extra or {}).items():
+            setattr(error, key, value)
         raise error
 
     async def failValue(self, value=None):
@@ -120,16 +126,21 @@ class Obj(DurableObject):
         await js.scheduler.wait(delay_ms)
         return value
 
-    def abortSelf(self, message):
-        self.ctx.abort(message)
+    def abortSelf(self, *reason):
+        self.ctx.abort(*reason)
 
     async def alarm(self, info):
         storage = self.ctx.storage
         log = (await storage.get("alarmLog")) or []
         log.append({"isRetry": info.isRetry, "retryCount": info.retryCount, "infoType": info.typeof})
         await storage.put("alarmLog", log)
-        if await storage.get("alarmMode") == "throw" and len(log) < 3:
+        mode = await storage.get("alarmMode")
+        if mode == "throw" and len(log) < 3:
             raise RuntimeError("alarm boom")
+        if mode == "look":
+            await storage.put("seen", await storage.getAlarm())
+        if mode == "again" and len(log) < 3:
+            await storage.setAlarm(js.Date.now() + 20)
 
     def wsList(self, tag=None):
         sockets = self.ctx.getWebSockets() if tag is None else self.ctx.getWebSockets(tag)
@@ -185,7 +196,10 @@ class Plain(DurableObject):
 
 
 class NoHandlers(DurableObject):
-    pass
+    async def run(self, steps):
+        ctx = self.ctx._ctx
+        storage = ctx.storage
+        return await record(steps, {"ctx": ctx, "storage": storage, "sql": storage.sql, "kv": storage.kv})
 
 
 class Default(WorkerEntrypoint):

@@ -2,6 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { Miniflare } from "miniflare";
+import { AREAS, PREPARE, VARYING } from "./areas.mjs";
 import { recordAssets, recordHttp, recordHttpDev } from "./fronts.mjs";
 import { differences, mask, maskLength } from "./masking.mjs";
 
@@ -40,15 +41,17 @@ async function run(area, cases) {
     port: 0,
     modules: ["main.mjs", "steps.mjs", "decode.mjs", "encode.mjs", "names.mjs", "flow.mjs"].map(moduleOf),
     ...(option && { [option]: bindings }),
+    ...AREAS[area]?.({ moduleOf, compat: COMPAT, count: cases.length }),
   });
   try {
+    await PREPARE[area]?.(miniflare);
     const results = [];
     for (const [number, { steps }] of cases.entries()) {
       const body = JSON.stringify({ number, steps });
       const response = await miniflare.dispatchFetch("http://recorder/run", { method: "POST", body });
       const text = await response.text();
       if (!response.ok) throw new Error(`${cases[number].id}: the recording worker answered ${response.status}: ${text}`);
-      results.push(JSON.parse(text));
+      results.push(JSON.parse(VARYING[area] ? text.replace(...VARYING[area]) : text));
     }
     return results;
   } finally {

@@ -105,6 +105,9 @@ async function encodePlatform(value, inner) {
   if (value instanceof File) return { $type: "File", ...pick(value, ["name", "type", "size"]), text: await value.text() };
   if (value instanceof Blob) return { $type: "Blob", ...pick(value, ["type", "size"]), text: await value.text() };
   if (value instanceof ReadableStream) return { $type: "ReadableStream", locked: value.locked };
+  if (value.constructor?.name === "DurableObjectId") {
+    return { $type: "DurableObjectId", id: String(value), name: await inner(value.name) };
+  }
   if ("httpEtag" in value && "checksums" in value) return encodeR2Object(value, inner);
   if ("uploadId" in value && typeof value.complete === "function") {
     return { $type: "R2MultipartUpload", ...pick(value, ["key", "uploadId"]) };

@@ -7,7 +7,7 @@ from js import URL
 
 from workers import Response, WorkerEntrypoint, import_from_javascript
 
-BINDINGS = ("SVC", "NAMED", "NAMED_PROPS", "SVC_PROPS", "NOFETCH", "OLD", "EMPTY", "SELF", "SELF_ENTRY")
+BINDINGS = ("SVC", "NAMED", "NAMED_PROPS", "SVC_PROPS", "NOFETCH", "OBJ", "OLD", "EMPTY", "SELF", "SELF_ENTRY")
 
 
 class SelfEntry(WorkerEntrypoint):
@@ -24,7 +24,7 @@ class Default(WorkerEntrypoint):
         if url.pathname == "/run":
             # Not self.env: the SDK's wrapper makes Python's values of the answers, and recordings hold JavaScript's.
             bindings = import_from_javascript("cloudflare:workers").env
-            scope = build_scope({name: getattr(bindings, name) for name in BINDINGS})
+            scope = build_scope({name: getattr(bindings, name) for name in BINDINGS}, ctx=None)
             return Response(json.dumps(await record(json.loads(await request.text()), scope, hang_after_s=1)))
         if url.pathname == "/depth":
             n = int(url.searchParams.get("n"))

@@ -8,6 +8,7 @@ from interp import Interpreter, build_scope
 
 from workers import Request, Response, WorkerEntrypoint
 
+NOTES = set()
 ERRORS = ("TypeError", "RangeError", "URIError", "EvalError", "ReferenceError", "SyntaxError", "Error")
 
 
@@ -18,7 +19,7 @@ async def info(request):
         "method": raw.method,
         "url": raw.url,
         "headers": [list(pair) for pair in raw.headers],
-        "cf": raw.cf.to_py() if raw.cf is not None else None,
+        "cf": json.loads(js.JSON.stringify(raw.cf)) if raw.cf is not None else None,
         "hasBody": has_body,
         "redirect": raw.redirect,
         "body": await request.text() if has_body else None,
@@ -33,6 +34,11 @@ class Default(WorkerEntrypoint):
             return await info(request)
         if path == "/program":
             return await Interpreter().run_program(json.loads(await request.text()), build_scope({}))
+        if path == "/redirect-to":
+            query = js.URL.new(request.url).searchParams
+            return Response(None, status=int(query.get("status")), headers={"location": query.get("to")})
+        if path == "/redirect-loop":
+            return Response(None, status=302, headers={"location": "/redirect-loop"})
         if path == "/redirect":
             return js.Response.redirect("http://elsewhere/final", 302)
         if path == "/redirect-self":
@@ -41,14 +47,52 @@ class Default(WorkerEntrypoint):
             return self.web_socket(request)
         if path == "/props":
             return Response(json.dumps({"props": self.ctx.props.to_py()}), headers={"content-type": "application/json"})
+        return await self.odd(path, request)
+
+    async def odd(self, path, request):
+        if path == "/throw":
+            raise js.TypeError.new("target boom")
+        if path == "/throw-string":
+            raise js.Error.new("a string")
+        if path == "/notresponse":
+            return {"a": 1}
+        if path == "/undefined":
+            return None
+        if path == "/slow":
+            await asyncio.sleep(int(js.URL.new(request.url).searchParams.get("ms")) / 1000)
+            return Response("slow done")
+        if path == "/later":
+            self.ctx.waitUntil(self.note("later"))
+            return Response("at once")
+        if path == "/was-later":
+            return Response(json.dumps("later" in NOTES), headers={"content-type": "application/json"})
         return Response(f"target 404 {path}", status=404)
+
+    async def note(self, name):
+        await asyncio.sleep(0.02)
+        NOTES.add(name)
+
+    async def laterCall(self):
+        self.ctx.waitUntil(self.note("laterCall"))
+        return "at once"
+
+    async def wasLater(self):
+        return "laterCall" in NOTES
 
     def web_socket(self, request):
         if request.headers.get("upgrade") != "websocket":
             return Response("no upgrade", status=426)
         client, server = js.WebSocketPair.new().object_values()
         server.accept()
-        server.addEventListener("message", lambda event: server.send(f"echo {event.data}"))
+
+        def answer(event):
+            data = event.data
+            if data == "close":
+                server.close(4002, "as asked")
+            else:
+                server.send(f"echo {data}" if isinstance(data, str) else data)
+
+        server.addEventListener("message", answer)
         return js.Response.new(None, status=101, webSocket=client)
 
     async def echo(self, *values):
@@ -125,6 +169,9 @@ class Named(WorkerEntrypoint):
     async def fetch(self, request):
         return Response(f"named {js.URL.new(request.url).pathname}")
 
+    async def whoami(self):
+        return "Named"
+
     async def props(self):
         return self.ctx.props
 
@@ -135,3 +182,8 @@ class Named(WorkerEntrypoint):
 class NoFetch(WorkerEntrypoint):
     async def hello(self):
         return "hello from NoFetch"
+
+
+class objEntry(WorkerEntrypoint):  # the recorder's name
+    async def fetch(self, request):
+        return Response(f"objEntry {js.URL.new(request.url).pathname}")

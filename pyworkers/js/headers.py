@@ -45,8 +45,9 @@ _PAIR_LENGTH: Final = (
 _WRITE_ORDER: Final = (
     "connection keep-alive te trailer upgrade content-length transfer-encoding sec-websocket-key "
     "sec-websocket-version sec-websocket-accept sec-websocket-extensions host date location content-type "
-    "range content-range accept-charset accept-encoding accept-language accept-ranges accept access-control-allow-origin age allow "
-    "authorization cache-control content-disposition content-encoding content-language content-location "
+    "range content-range accept-charset accept-encoding accept-language accept-ranges accept "
+    "access-control-allow-origin age allow authorization cache-control content-disposition content-encoding "
+    "content-language content-location "
     "cookie etag expect expires from if-match if-modified-since if-none-match if-range "
     "if-unmodified-since last-modified link max-forwards proxy-authenticate proxy-authorization referer "
     "refresh retry-after server set-cookie strict-transport-security user-agent vary via www-authenticate "

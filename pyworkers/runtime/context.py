@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyworkers.js.promise import is_thenable, settle
 from pyworkers.js.values import JsObject, JsProxy, js_method
+from pyworkers.js.webidl import MISSING, argument_error
 
 if TYPE_CHECKING:
     from pyworkers.runtime.events import Event
@@ -40,11 +41,13 @@ class ExecutionContext(JsProxy):
         return self._event.isolate.exports
 
     @js_method
-    def waitUntil(self, promise: Any = None) -> None:
+    def waitUntil(self, promise: Any = MISSING) -> None:
         """Keep the event alive until ``promise`` (a promise or any Python awaitable) has settled.
 
         Its errors are logged. The response does not wait for it; shutdown does.
         """
+        if promise is MISSING:
+            raise argument_error("ExecutionContext", "waitUntil", 1, "Promise")
         if is_thenable(promise):
             self._kept_alive.append(self._event.isolate.run_in_background(_settled(promise)))
 

@@ -11,10 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pyworkers.js.promise import Resumed
+from pyworkers.js.values import JsException
 from pyworkers.server.access import AccessLog
 from pyworkers.server.control import Control
 from pyworkers.server.egress import send_response
-from pyworkers.server.exchange import Exchange
+from pyworkers.server.exchange import NOT_AN_UPGRADE, SWITCHING, Exchange
 from pyworkers.server.front import WRANGLER, Front
 from pyworkers.server.ingress import Inbox, Receive, Scope, Send, make_request
 
@@ -89,6 +90,8 @@ class App:
             else:
                 _watch(inbox, exchange)
                 response = await Resumed(handling, yielded)
+            if response.status == SWITCHING:
+                raise JsException("TypeError", NOT_AN_UPGRADE)
             exchange.status = response.status
 
             rest = send_response(response, scope, send, on_stream=partial(_on_stream, inbox, exchange), front=front)

@@ -20,9 +20,9 @@ from pyworkers.errors import WorkerLoadError
 from pyworkers.runtime.cron_schedule import run_scheduled
 from pyworkers.runtime.triggers import FacadeScheduledController, Occurrence, ScheduledController
 from pyworkers.server.access import AccessLog
-from pyworkers.server.egress import send_bytes
+from pyworkers.server.egress import send_bytes, send_refusal
 from pyworkers.server.errors import TEXT
-from pyworkers.server.ingress import Receive, Scope, Send
+from pyworkers.server.ingress import Receive, Refused, Scope, Send
 from pyworkers.server.mail import EmailRoute
 from pyworkers.server.metrics import CONTENT_TYPE, render_metrics, resident_bytes
 from pyworkers.server.occurrences import OccurrenceLog
@@ -75,12 +75,15 @@ class Control:
         route = self._routes.get(path) if root is None else self._trees[root]
         if route is None and QUEUE_PATH.fullmatch(path):
             route = self._queues
-        if route is None and not path.startswith(_RESERVED):
+        if route is None and not path.startswith("/cdn-cgi/"):
             return False
         refusal = self._refusal(scope)
         if refusal is not None:
-            await _send_json(send, 403, {"error": refusal})
-        elif route is not None:
+            await send_refusal(send, Refused(403, refusal), TEXT)
+            return True
+        if route is None and not path.startswith(_RESERVED):
+            return False
+        if route is not None:
             await route(scope, receive, send)
         elif path.startswith("/cdn-cgi/handler/"):
             text = f'"{path}" is not a valid handler. Did you mean to use "/cdn-cgi/handler/scheduled"'
@@ -98,9 +101,9 @@ class Control:
             elif name == b"origin":
                 origin = value
         if not self._is_ours(host.decode("latin-1")):
-            return f"Host {host.decode('latin-1')!r} is not this machine; use http://localhost"
+            return "Invalid Host header"
         if origin and not self._is_ours(urlsplit(origin.decode("latin-1")).netloc):
-            return f"Origin {origin.decode('latin-1')!r} may not use the control routes"
+            return "Invalid Origin header"
         return None
 
     def _is_ours(self, authority: str) -> bool:

@@ -25,7 +25,9 @@ from pyworkers.server.ingress import Refused, Scope, Send, accept_encoding
 
 _NULL_BODY: Final = frozenset((101, 204, 304))
 # What frames the message is the server's to say.
-_FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"connection", b"keep-alive"))
+_CONNECTION: Final = frozenset((b"connection", b"keep-alive", b"te", b"trailer", b"upgrade"))
+_FRAMING: Final = frozenset((b"content-length", b"transfer-encoding")) | _CONNECTION
+_RESET_CONTENT: Final = 205
 _CHUNKED: Final = (b"transfer-encoding", b"chunked")
 _TEXT: Final = b"text/plain;charset=UTF-8"
 _UNSUPPORTED: Final = b"Unsupported Media Type"
@@ -76,16 +78,22 @@ def send_response(
     if coding != current:
         headers = [pair for pair in headers if pair[0] != b"content-encoding"]
         headers = headers if coding is None else in_wire_order([*headers, (b"content-encoding", coding)])
-    reason = response.statusText.encode("latin-1", "replace")
+    reason = response.statusText.encode()
     if scope["method"] == "HEAD" or status in _NULL_BODY:
-        return _send_head(send, status, reason, _spelled(_unframed(headers, status), response), body)
+        kept = _unframed(headers, status, is_head=scope["method"] == "HEAD")
+        return _send_head(send, status, reason, _spelled(kept, response), body)
     if is_framed:
         headers = [pair for pair in headers if pair[0] not in _FRAMING]
     headers = _spelled(headers, response)
-    recode = _recoding(current if response.encode_body == "manual" else None, coding)
+    recode = None if body is None else _recoding(current if response.encode_body == "manual" else None, coding)
+    # The runtime makes nothing of nothing, where the worker asked for it; the proxy before it encodes an empty body.
+    is_nothing = recode is not None and body == b"" and current in CODINGS
+    recode = None if is_nothing else recode
     # What was decoded on its way has no length, nor has HTML that wrangler's proxy looks at.
-    has_no_length = (coding is None and current in CODINGS) or (
-        front.is_wrangler and content_type is not None and content_type.startswith(b"text/html")
+    has_no_length = (
+        is_nothing
+        or (coding is None and current in CODINGS)
+        or (front.is_wrangler and content_type is not None and content_type.startswith(b"text/html"))
     )
     if isinstance(body, ReadableStream) or recode is not None:
         if isinstance(body, ReadableStream):
@@ -135,10 +143,13 @@ async def send_failure(
     await _send_stream(send, status, b"", headers, ReadableStream.of_bytes(body), _recoding(None, coding))
 
 
-async def send_refusal(send: Send, refused: Refused) -> None:
+async def send_refusal(send: Send, refused: Refused, content_type: bytes | None = None) -> None:
     """Send the answer to a request that is not for a worker, as the runtime does."""
     body = refused.reason.encode()
-    await _send_whole(send, refused.status, body, [(b"content-length", b"%d" % len(body))], body)
+    headers = [(b"content-length", b"%d" % len(body))]
+    if content_type is not None:
+        headers.append((b"content-type", content_type))
+    await _send_whole(send, refused.status, body, headers, body)
 
 
 async def send_bytes(send: Send, status: int, content_type: bytes, body: bytes, *extra: tuple[bytes, bytes]) -> None:
@@ -173,21 +184,18 @@ async def _send_stream(
     """Send chunk by chunk; the client's pace is the stream's."""
     await send(_start(status, reason, headers))
     chunks = body.chunks()
-    sent = False
     try:
         if recode is None:
             async for chunk in chunks:
                 if chunk:
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                    sent = True
         else:
             async with aclosing(recode(chunks)) as pieces:
                 async for chunk in pieces:
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                    sent = True
     except Exception as error:
-        # Recorded, http.resp.stream-error0: one that fails before its first byte ends as an empty body.
-        if not sent and body.length is None:
+        # Recorded, http.resp.stream-error0 and stream-error-late: what was promised no length ends as if it were whole.
+        if body.length is None or recode is not None:
             await send({"type": "http.response.body", "body": b""})
         raise StreamFailed(error) from error
     finally:
@@ -203,13 +211,13 @@ def _start(status: int, reason: bytes | None, headers: RawHeaders) -> dict[str, 
     return message
 
 
-def _unframed(headers: RawHeaders, status: int) -> RawHeaders:
-    """Return headers that have no body after them; a Content-Length that the worker gave tells of one not sent."""
-    return [
-        (name, value)
-        for name, value in headers
-        if name not in _FRAMING or (name == b"content-length" and value.isdigit() and status not in _NULL_BODY)
-    ]
+def _unframed(headers: RawHeaders, status: int, *, is_head: bool) -> RawHeaders:
+    """Return headers that have no body after them; what the worker says of a body is told to HEAD."""
+    removed = _CONNECTION if is_head else _FRAMING
+    kept = [pair for pair in headers if pair[0] not in removed]
+    if status == _RESET_CONTENT and not any(name == b"content-length" for name, _ in kept):
+        kept.insert(0, (b"content-length", b"0"))
+    return kept
 
 
 def _spelled(headers: RawHeaders, response: Response) -> RawHeaders:

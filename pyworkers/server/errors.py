@@ -18,6 +18,8 @@ TEXT: Final = b"text/plain;charset=UTF-8"
 HTML: Final = b"text/html;charset=utf-8"
 TITLE: Final = "An error has occurred"
 _CONTEXT_LINES: Final = 4
+# Clients that take any type and whose users read text: curl as in wrangler, and Python's.
+_TOOLS: Final = (b"curl/", b"wget/", b"httpie/", b"python", b"aiohttp/")
 _MARKED: Final = ' class="here"'
 
 
@@ -35,7 +37,7 @@ def describe_failure(error: BaseException, *, full: bool = False) -> str:
         frames = reversed(worker_frames(error))
         stack = "".join(f"\n    at {frame.name} ({frame.filename}:{frame.lineno})" for frame in frames)
         # The runtime reports a PythonError by its message, which is a traceback already.
-        head = error.message.rstrip() if error.name == "PythonError" else f"{error.name}: {error.message}"
+        head = error.message.rstrip() if error.name == "PythonError" else _title(error)
         return f"{head}{stack}"
     if isinstance(error, PyworkersError):
         return f"{type(error).__name__}: {error.message}\n" + (f"{error.next_step}\n" if error.hint else "")
@@ -51,18 +53,26 @@ def describe_load_error(error: WorkerLoadError) -> str:
     return f"{error.worker} could not be loaded\n{place}{error.message}\n{hint}"
 
 
-def error_body(error: BaseException, accept: bytes, *, full: bool = False) -> tuple[bytes, bytes]:
+def error_body(error: BaseException, accept: bytes, *, agent: bytes = b"", full: bool = False) -> tuple[bytes, bytes]:
     """Return content type and body of the answer to a request that failed.
 
     Args:
         accept: the request's Accept header.
+        agent: its User-Agent.
+
+    Source: miniflare, src/plugins/core/errors: what takes any type gets the page, too, command line tools apart
     """
     text = describe_failure(error, full=full)
-    if b"text/html" not in accept:
+    takes_page = any(kind in accept.lower() for kind in (b"text/html", b"text/*", b"*/*"))
+    if not takes_page or (b"text/html" not in accept and any(tool in agent.lower() for tool in _TOOLS)):
         return TEXT, text.encode(errors="replace")
     head, detail = _split(error, text)
     page = _PAGE.format(title=TITLE, head=escape(head), detail=escape(detail), source=_source_section(error))
     return HTML, page.encode(errors="replace")
+
+
+def _title(error: JsException) -> str:
+    return f"{error.name}: {error.message}" if error.message else error.name
 
 
 def _split(error: BaseException, text: str) -> tuple[str, str]:

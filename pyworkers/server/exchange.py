@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyworkers.js.values import JsException
 from pyworkers.runtime.events import EVENT, Event
-from pyworkers.runtime.handlers import NO_FETCH, NOT_A_RESPONSE
+from pyworkers.runtime.handlers import AN_ERROR_RESPONSE, NO_FETCH, NOT_A_RESPONSE
 from pyworkers.runtime.limits import CpuLimitExceeded
 from pyworkers.server.access import GONE, AccessLog, Prints
 from pyworkers.server.cycle import EXTENSION
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from pyworkers.runtime.isolate import Isolate
 
 # The runtime's own words on what a worker returned, or did not; nothing was thrown.
-_ABOUT_RESPONSE: Final = (NOT_A_RESPONSE, NO_FETCH)
+SWITCHING: Final = 101
+NOT_AN_UPGRADE: Final = (
+    'Worker tried to return a WebSocket in a response to a request which did not contain the header "Upgrade: '
+    'websocket".'
+)
+_ABOUT_RESPONSE: Final = (NOT_A_RESPONSE, NO_FETCH, AN_ERROR_RESPONSE, NOT_AN_UPGRADE)
 _UNAVAILABLE: Final = 503
 _LONG_S: Final = 1.0
 
@@ -82,6 +87,9 @@ class Exchange:
         """Something escaped the worker: answer 500, or cut a response that has begun."""
         if isinstance(error, Refused):
             self.status = error.status
+            cycle = (self._scope.get("extensions") or {}).get(EXTENSION)
+            if cycle is not None and error.closes:
+                cycle.keep_alive = False
             await send_refusal(self._send, error)
             return
         if isinstance(error, StreamFailed):
@@ -96,8 +104,9 @@ class Exchange:
         # wrangler has a page for what a worker throws; what is wrong with its response, the runtime says in text.
         is_page = self._front.is_wrangler and not self.status and not _is_about_response(error)
         self.status = 500
-        accept = next((value for name, value in self._scope["headers"] if name == b"accept"), b"") if is_page else b""
-        kind, body = error_body(error, accept, full=self._full)
+        asked = dict(self._scope["headers"]) if is_page else {}
+        accept, agent = asked.get(b"accept", b""), asked.get(b"user-agent", b"")
+        kind, body = error_body(error, accept, agent=agent, full=self._full)
         await send_failure(self._send, self._scope, 500, kind, body, is_page=is_page)
 
     def finish(self) -> None:

@@ -6,12 +6,13 @@ Source: recorded, contracts/http and contracts/http_dev, http.req.* and http_dev
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from pyworkers.js.headers import RawHeaders
+from pyworkers.js.headers import RawHeaders, is_known
 from pyworkers.js.request import Request
 from pyworkers.js.streams.readable import ReadableStream
 from pyworkers.js.url import parse_url
@@ -30,6 +31,10 @@ _BODYLESS: Final = frozenset(("GET", "HEAD"))
 _REPLACED: Final = frozenset((b"accept-encoding",))
 _HOP_BY_HOP: Final = _REPLACED | {b"connection", b"keep-alive", b"te", b"trailer"}
 _ACCEPT_ENCODING: Final = (b"accept-encoding", b"br, gzip")
+# What a Host is made of; the rest of the syntax is the URL parser's. The hosts that were asked for, once each.
+_HOST: Final = re.compile(rb"[A-Za-z0-9._~!$&'()*+;=-]+(?::\d*)?|\[[0-9A-Fa-f:.]+\](?::\d*)?")
+_MAX_HOSTS: Final = 1_000
+_hosts: set[bytes | None] = set()
 _NO_LENGTH: Final = (b"content-length", b"0")
 
 
@@ -39,10 +44,12 @@ class Refused(Exception):
     Args:
         status: of the answer.
         reason: its reason phrase, and its whole body.
+        closes: the connection ends with it.
     """
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, *, closes: bool = False) -> None:
         super().__init__(reason)
+        self.closes = closes
         self.status = status
         self.reason = reason
 
@@ -139,13 +146,13 @@ async def make_request(scope: Scope, inbox: Inbox, front: Front = WRANGLER) -> R
     """Return the worker's request. A small body that has arrived stays bytes, any other is a stream.
 
     Raises:
-        Refused: it names no host.
+        Refused: it names no host, or one that there cannot be.
     """
-    length, is_chunked, waits, has_host = _framing(scope["headers"])
-    if not has_host:
-        raise Refused(400, "Bad Request")
+    length, is_chunked, waits, host = _framing(scope["headers"])
+    if host not in _hosts:
+        _check_host(host)
     body: bytes | ReadableStream | None = None
-    if length is None and not is_chunked:
+    if not is_chunked and (length is None or (length == 0 and front.is_wrangler and scope["method"] in _BODYLESS)):
         inbox.set_complete()
         body = b"" if front.is_wrangler and scope["method"] not in _BODYLESS else None
     elif length == 0:
@@ -188,10 +195,13 @@ def request_headers(scope: Scope, front: Front = WRANGLER) -> RawHeaders:
     """Return the headers that a worker sees: without what the front removes, with what Cloudflare's edge sets."""
     received: RawHeaders = scope["headers"]
     removed = _HOP_BY_HOP if front.is_wrangler else _REPLACED
-    headers = [pair for pair in received if pair[0] not in removed]
-    names = {name for name, _ in headers}
+    headers = [pair for pair in received if pair[0] not in removed and (pair[1] or not is_known(pair[0]))]
+    names = {name for name, value in headers if value}
     headers.append(_ACCEPT_ENCODING)
+    if front.is_wrangler:
+        headers = _forwarded(scope, headers)
     if b"cf-connecting-ip" not in names:
+        headers = [pair for pair in headers if pair[0] != b"cf-connecting-ip"]
         client = scope.get("client")
         headers.append((b"cf-connecting-ip", client[0].encode() if client else b"127.0.0.1"))
     if (
@@ -205,6 +215,42 @@ def request_headers(scope: Scope, front: Front = WRANGLER) -> RawHeaders:
     return headers
 
 
+def _forwarded(scope: Scope, headers: RawHeaders) -> RawHeaders:
+    """Return headers as wrangler's proxy writes them again: the host as in the URL, the framing in its usual form."""
+    known = {
+        b"host": lambda value: _url_host(scope, value),
+        b"content-length": lambda value: b"%d" % int(value),
+        b"transfer-encoding": bytes.lower,
+    }
+    is_chunked = any(name == b"transfer-encoding" for name, _ in headers)
+    is_bodyless = scope["method"] in _BODYLESS
+    return [
+        (name, known[name](value) if name in known else value)
+        for name, value in headers
+        if not (name == b"content-length" and (is_chunked or (is_bodyless and int(value) == 0)))
+        and not (name == b"upgrade" and scope["type"] == "http")
+    ]
+
+
+def _url_host(scope: Scope, value: bytes) -> bytes:
+    parsed = parse_url(f"{scope['scheme'].replace('ws', 'http')}://{value.decode('latin-1')}")
+    return value if parsed is None else parsed.host.encode()
+
+
+def _check_host(host: bytes | None) -> None:
+    """Remember a host that is one.
+
+    Raises:
+        Refused: it is none.
+    """
+    if not host:
+        raise Refused(400, "Bad Request")
+    if not _HOST.fullmatch(host) or parse_url(f"http://{host.decode('latin-1')}") is None:
+        raise Refused(500, "Internal Server Error", closes=True)
+    if len(_hosts) < _MAX_HOSTS:
+        _hosts.add(host)
+
+
 def accept_encoding(headers: RawHeaders) -> bytes | None:
     """Return the client's Accept-Encoding, several joined, or None."""
     values = [value for name, value in headers if name == b"accept-encoding"]
@@ -213,20 +259,23 @@ def accept_encoding(headers: RawHeaders) -> bytes | None:
 
 def _cf(scope: Scope, front: Front) -> Any:
     accepted = (accept_encoding(scope["headers"]) or b"").decode("latin-1")
-    return incoming_cf(scope["http_version"], accepted, front.cf)
+    return incoming_cf("1.1", accepted, front.cf)
 
 
-def _framing(headers: RawHeaders) -> tuple[int | None, bool, bool, bool]:
-    """Return Content-Length, whether the body is chunked, "100 Continue" is waited for, and a Host is named."""
+def _framing(headers: RawHeaders) -> tuple[int | None, bool, bool, bytes | None]:
+    """Return Content-Length, whether the body is chunked, whether "100 Continue" is waited for, and the Host."""
     length: int | None = None
-    is_chunked = waits = has_host = False
+    is_chunked = waits = False
+    host: bytes | None = None
     for name, value in headers:
         if name == b"content-length":
-            length = int(value)
+            length = int(value) if value else None
         elif name == b"transfer-encoding":
-            is_chunked = True
+            is_chunked = bool(value)
+            if is_chunked and value.lower() != b"chunked":
+                raise Refused(500, "Internal Server Error", closes=True)
         elif name == b"expect":
             waits = True
         elif name == b"host":
-            has_host = bool(value)
-    return length, is_chunked, waits, has_host
+            host = value if host is None else b", ".join((host, value))
+    return length, is_chunked, waits, host

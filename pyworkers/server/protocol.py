@@ -12,15 +12,19 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pyworkers.js.request import METHODS
 from pyworkers.server.cycle import EXTENSION, Cycle
+from pyworkers.server.head import BadFraming, read_head
 from pyworkers.server.wire import reason_of
 
 # Method and target, as far as they are known, the status, and why.
 OnRefused: TypeAlias = Callable[[str, str, int, str], None]
 
 MAX_HEADER_BYTES: Final = 128 * 1024
-_METHOD: Final = re.compile(rb"([A-Za-z]+) ")
+_METHOD: Final = re.compile(rb"([A-Za-z-]+) ")
 _REQUEST_LINE: Final = re.compile(rb"([!-~]{1,20}) ([!-\xff]+)")
+_NO_METHOD: Final = "Unrecognized request method."
+_NOT_VALID: Final = "The headers sent by your client are not valid."
 _TOO_LARGE: Final = "Request headers too large."
+_NO_PATH: Final = "the target is no path"
 _FAILED: Final = b"Internal Server Error"
 _COMMON: Final = frozenset((b"GET ", b"POST"))
 _SAFE: Final = "".join(map(chr, range(0x20, 0x7F)))
@@ -48,6 +52,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._header_bytes = 0  # of headers that have not all come, from earlier reads
         self._read = b""
         self._refused_bytes: int | None = None
+        self._invalid: bool | None = None  # after the answers that are due, an invalid request; whether its method is
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
@@ -83,10 +88,15 @@ class HttpProtocol(HttpToolsProtocol):
         if self._header_bytes + len(self._read) > MAX_HEADER_BYTES and self._size_of_headers() > MAX_HEADER_BYTES:
             self._refuse(431, _TOO_LARGE)
             raise httptools.HttpParserError(_TOO_LARGE)
+        if self.url[:1] != b"/":
+            self._refuse(500, _NO_PATH, answer=_FAILED)
+            raise httptools.HttpParserError(_NO_PATH)
         self._in_headers = False
         self._header_bytes = 0
         previous = self.cycle
         super().on_headers_complete()
+        if self.url[-1:] == b"?":
+            self.scope["raw_path"] += b"?"  # an empty query is one, in the URL
         cycle: Any = self.cycle
         if cycle is not previous:
             # uvicorn names its class itself; ours adds methods and no state. The request's task has not run yet.
@@ -105,6 +115,16 @@ class HttpProtocol(HttpToolsProtocol):
         self._read = b""
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Go on with the next request; the last one may be none."""
+        super().on_response_complete()
+        if self._invalid is not None and self._is_free() and not self.transport.is_closing():
+            is_method, self._invalid = self._invalid, None
+            if is_method:
+                self._refuse(501, _NO_METHOD)
+            else:
+                self._refuse(400, _NOT_VALID)
+
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection to the WebSocket protocol, which is imported by the first that needs it."""
         if self.ws_protocol_class is None:
@@ -114,25 +134,66 @@ class HttpProtocol(HttpToolsProtocol):
         super().handle_websocket_upgrade()
 
     def _should_upgrade_to_ws(self) -> bool:
-        return True
+        """Tell whether the handshake can be answered; what cannot is a request like any other."""
+        headers = dict(self.headers)
+        return headers.get(b"sec-websocket-version") == b"13" and bool(headers.get(b"sec-websocket-key"))
 
     def _feed(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self.handle_websocket_upgrade()
-        except httptools.HttpParserError:
-            self._refuse_invalid(data)
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+        except httptools.HttpParserError as error:
+            if self._in_headers and not self._header_bytes and self._refused_bytes is None and self._is_free():
+                self._feed_as_read(data)
+            else:
+                self._refuse_invalid(data, error)
 
-    def _refuse_invalid(self, data: bytes) -> None:
-        """Answer what is no HTTP; nothing is added to a response that has begun."""
+    def _feed_as_read(self, data: bytes) -> None:
+        """Parse what the parser has refused, as the runtime reads it."""
+        try:
+            head = read_head(data)
+        except BadFraming:
+            self._refuse(500, "the body's length is not clear", answer=_FAILED)
+            return
+        if head is None:
+            self._refuse_invalid(data)
+            return
+        if not head[0].split(b" ", 2)[1].startswith(b"/"):
+            self._refuse(500, _NO_PATH, answer=_FAILED)
+            return
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_chunked_length=True, lenient_data_after_close=True
+        )
+        self._read = b"".join(head)
+        try:
+            self.parser.feed_data(self._read)
+        except httptools.HttpParserError as error:
+            self._refuse_invalid(data, error)
+
+    def _is_free(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _refuse_invalid(self, data: bytes, error: Exception | None = None) -> None:
+        """Answer what is no HTTP, after the answers that are due before it; a body that is none has no answer."""
         if self._refused_bytes is not None:
             return
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.transport.close()
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and not self._in_headers:
+            if cycle.response_started:
+                self.transport.close()
+                return
+            cycle.disconnected = True  # what the application answers now has nowhere to go
+            cycle.message_event.set()
+            self._refuse(500, "the body is not valid", answer=_FAILED)
+        elif not self._is_free():
+            self._refused_bytes = 0
+            self._invalid = isinstance(error, httptools.HttpParserInvalidMethodError)
         elif not self._in_headers or _METHOD.match(data):
-            self._refuse(400, "The headers sent by your client are not valid.")
+            self._refuse(400, _NOT_VALID)
         else:
             self._refuse_method(b"")
 
@@ -140,7 +201,7 @@ class HttpProtocol(HttpToolsProtocol):
         if method == b"CONNECT":
             self._refuse(500, "CONNECT is not for workers", answer=_FAILED)
         else:
-            self._refuse(501, "Unrecognized request method.")
+            self._refuse(501, _NO_METHOD)
 
     def _refuse(self, status: int, why: str, *, answer: bytes = b"") -> None:
         """Answer, and go on reading for a moment: closing at once would reset the connection and lose the answer."""

@@ -17,6 +17,7 @@ from pyworkers.server.egress import send_response
 from pyworkers.server.exchange import Exchange
 from pyworkers.server.front import Front
 from pyworkers.server.ingress import Message, Receive, Scope, Send, lazy_request
+from pyworkers.server.wire import SPELLING
 
 if TYPE_CHECKING:
     from pyworkers.runtime.runtime import Runtime
@@ -134,6 +135,8 @@ def _as_http(send: Send) -> Send:
     """Return a way to send an ordinary response in place of the handshake's."""
 
     async def send_http(message: Message) -> None:
-        await send({**message, "type": f"websocket.{message['type']}"})
+        headers = [(SPELLING.get(name, name), value) for name, value in message.get("headers", ())]
+        more = {"headers": headers} if headers else {}
+        await send({**message, **more, "type": f"websocket.{message['type']}"})
 
     return send_http

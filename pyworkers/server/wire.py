@@ -21,7 +21,7 @@ _KNOWN: Final = (
     "If-Unmodified-Since Last-Modified Link Max-Forwards Proxy-Authenticate Proxy-Authorization Range Referer "
     "Refresh Retry-After Server Set-Cookie Strict-Transport-Security User-Agent Vary Via WWW-Authenticate "
     "CF-Cache-Status Pragma CF-Cache-Namespace CF-KV-Metadata CF-R2-Error CF-R2-Metadata-Size CF-R2-Request "
-    "Sec-WebSocket-Protocol"
+    "Sec-WebSocket-Protocol CF-Ray Origin"
 )
 SPELLING: Final = {name.lower().encode(): name.encode() for name in _KNOWN.split()}
 _reasons: dict[int, bytes] = {}

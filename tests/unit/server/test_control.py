@@ -85,7 +85,7 @@ def test_an_unknown_control_route_is_404_json() -> None:
 def test_other_reserved_paths_reach_the_worker(path: str) -> None:
     async def main() -> None:
         async with serving(worker) as served:
-            assert (await served.request("GET", path))[2] == b"worker"
+            assert (await served.request("GET", path, LOCAL))[2] == b"worker"
 
     run(main())
 
@@ -105,12 +105,12 @@ def test_control_routes_answer_this_machine(host: str) -> None:
 @pytest.mark.parametrize(
     "host", ["evil.example", "localhost.evil.example", "192.168.0.1", "", "[::1", "127.0.0.1.evil.example"]
 )
-def test_control_routes_refuse_a_foreign_host(host: str) -> None:
+@pytest.mark.parametrize("path", ["/cdn-cgi/handler/scheduled", "/cdn-cgi/worker"])
+def test_control_routes_refuse_a_foreign_host(path: str, host: str) -> None:
     async def main() -> None:
         async with serving(worker) as served:
-            status, headers, body = await served.request("GET", "/cdn-cgi/handler/scheduled", f"Host: {host}")
-            assert (status, headers["content-type"]) == (403, "application/json")
-            assert json.loads(body) == {"error": f"Host {host!r} is not this machine; use http://localhost"}
+            status, headers, body = await served.request("GET", path, f"Host: {host}")
+            assert (status, headers["content-type"], body) == (403, "text/plain;charset=UTF-8", b"Invalid Host header")
             assert served.isolate.scheduled == []
 
     run(main())

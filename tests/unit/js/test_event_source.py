@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def events(text: str | bytes) -> list[ServerEvent]:
 def test_a_stream_cut_anywhere_gives_the_same_events(text: str, cuts: list[int]) -> None:
     data, parser = text.encode(), EventParser()
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    found = [event for start, end in zip(edges, edges[1:], strict=False) for event in parser.feed(data[start:end])]
+    found = [event for start, end in pairwise(edges) for event in parser.feed(data[start:end])]
     assert found == events(data)
 
 
@@ -89,8 +90,8 @@ def test_a_connection_that_ends_is_made_again_with_the_last_id() -> None:
             source.onmessage = lambda event: log.append((event.data, event.lastEventId))
             while not over.is_set():
                 await clock.advance(0.1)
-            while source.readyState != 2:
-                await asyncio.sleep(0)
+            await asyncio.wait_for(source._task, 5)
+            assert source.readyState == 2
             return sent, log
         finally:
             REALM.reset(token)

@@ -85,13 +85,14 @@ def send_response(
     if is_framed:
         headers = [pair for pair in headers if pair[0] not in _FRAMING]
     headers = _spelled(headers, response)
-    recode = None if body is None else _recoding(current if response.encode_body == "manual" else None, coding)
-    # The runtime makes nothing of nothing, where the worker asked for it; the proxy before it encodes an empty body.
-    is_nothing = recode is not None and body == b"" and current in CODINGS
-    recode = None if is_nothing else recode
+    recode = _recoding(current if response.encode_body == "manual" else None, coding)
+    # Where the worker asked for an encoding, nothing stays nothing; the proxy encodes what is empty, too.
+    is_nothing = recode is not None and not body and current in CODINGS
+    if is_nothing:
+        recode = None
     # What was decoded on its way has no length, nor has HTML that wrangler's proxy looks at.
     has_no_length = (
-        is_nothing
+        (is_nothing and body is not None)
         or (coding is None and current in CODINGS)
         or (front.is_wrangler and content_type is not None and content_type.startswith(b"text/html"))
     )

@@ -31,6 +31,8 @@ class ApswConnection:
             self._database.execute("PRAGMA foreign_keys = ON", can_cache=False)
             self._database.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
             self._database.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+            # A statement's plan is not to depend on the values bound to it: SQLite would compile it anew for each.
+            self._database.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
             if hasattr(apsw, "SQLITE_DBCONFIG_FP_DIGITS"):
                 self._database.config(apsw.SQLITE_DBCONFIG_FP_DIGITS, FLOAT_DIGITS)
         except BaseException as error:

@@ -220,15 +220,16 @@ class Body(JsProxy):
 
     def _set_body(self, body: object) -> None:
         """Take over a body that a script gave, and its Content-Type where there is none yet."""
+        state = self.__dict__  # to set attributes takes longer where some are read-only
         if type(body) is str:
-            self._source, content_type = body, TEXT_TYPE
+            state["_source"], content_type = body, TEXT_TYPE
         else:
-            self._source, extracted = extract_body(body)
+            state["_source"], extracted = extract_body(body)
             if extracted is None:
                 return
             content_type = extracted
         if self._headers is None:
-            self._content_type = content_type
+            state["_content_type"] = content_type
         elif self.headers.find("content-type") is None:
             self.headers.put("content-type", content_type)
 

@@ -104,9 +104,8 @@ class ArrayBufferView(JsBuffer, read_only="buffer byteLength byteOffset"):
     item_size: ClassVar[int] = 1
 
     def __init__(self, buffer: ArrayBuffer, byte_offset: int = 0, byte_length: int | None = None) -> None:
-        self.buffer = buffer
-        self.byteOffset = byte_offset
-        self.byteLength = len(buffer.data) - byte_offset if byte_length is None else byte_length
+        length = len(buffer.data) - byte_offset if byte_length is None else byte_length
+        self.__dict__.update(buffer=buffer, byteOffset=byte_offset, byteLength=length)
 
     @property
     def view(self) -> memoryview:

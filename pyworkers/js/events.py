@@ -33,20 +33,36 @@ class Event(
     NONE, CAPTURING_PHASE, AT_TARGET, BUBBLING_PHASE = range(4)
     static_NONE, static_CAPTURING_PHASE, static_AT_TARGET, static_BUBBLING_PHASE = range(4)
 
+    type: str
+    bubbles: bool
+    cancelable: bool
+    composed: bool
+    defaultPrevented: bool
+    isTrusted: bool
+    target: Any
+    currentTarget: Any
+    eventPhase: int
+    timeStamp: int
+    cancelBubble: bool
+    _stopped: bool
+    _is_dispatching: bool
+
     def __init__(self, type_: str, *, bubbles: bool = False, cancelable: bool = False, composed: bool = False) -> None:
-        self.type = type_
-        self.bubbles = bubbles
-        self.cancelable = cancelable
-        self.composed = composed
-        self.defaultPrevented = False
-        self.isTrusted = True
-        self.target: Any = None
-        self.currentTarget: Any = None
-        self.eventPhase = Event.NONE
-        self.timeStamp = 0
-        self.cancelBubble = False
-        self._stopped = False
-        self._is_dispatching = False
+        self.__dict__.update(  # not one by one: what scripts cannot set takes longer
+            type=type_,
+            bubbles=bubbles,
+            cancelable=cancelable,
+            composed=composed,
+            defaultPrevented=False,
+            isTrusted=True,
+            target=None,
+            currentTarget=None,
+            eventPhase=Event.NONE,
+            timeStamp=0,
+            cancelBubble=False,
+            _stopped=False,
+            _is_dispatching=False,
+        )
 
     @classmethod
     def js_new(cls, *args: Any) -> JsProxy:
@@ -116,13 +132,15 @@ class CustomEvent(Event):
 class MessageEvent(Event):
     """A message: ``data`` is text, an ArrayBuffer or a Blob."""
 
+    data: Any
+    origin: Any
+    lastEventId: str
+    source: Any
+    ports: JsArray
+
     def __init__(self, type_: str = "message", *, data: Any = None) -> None:
         super().__init__(type_)
-        self.data = data
-        self.origin: Any = jsnull
-        self.lastEventId = ""
-        self.source: Any = jsnull
-        self.ports = JsArray()
+        self.__dict__.update(data=data, origin=jsnull, lastEventId="", source=jsnull, ports=JsArray())
 
     @classmethod
     def of_init(cls, type_: str, init: object) -> MessageEvent:

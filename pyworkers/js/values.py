@@ -73,11 +73,16 @@ def _refuse_to_set(target: JsProxy, _value: object, *, name: str) -> None:
     raise type_error(f"Cannot assign to read only property '{name}' of object '{shown}'")
 
 
-def _set_unless_read_only(target: JsProxy, name: str, value: object) -> None:
-    """Set an attribute; what is read-only only from the host's own code."""
-    if name in target.read_only and not sys._getframe(1).f_globals.get("__name__", "").startswith("pyworkers."):
-        _refuse_to_set(target, value, name=name)
-    object.__setattr__(target, name, value)
+def _setter(names: frozenset[str]) -> Callable[[JsProxy, str, object], None]:
+    """Return a ``__setattr__`` that sets what has one of these names only from the host's own code."""
+    put = object.__setattr__
+
+    def set_unless_read_only(target: JsProxy, name: str, value: object) -> None:
+        if name in names and sys._getframe(1).f_globals.get("__name__", "")[:10] != "pyworkers.":
+            _refuse_to_set(target, value, name=name)
+        put(target, name, value)
+
+    return set_unless_read_only
 
 
 class JsProxy:
@@ -100,7 +105,7 @@ class JsProxy:
                 setattr(cls, name, member.setter(partial(_refuse_to_set, name=name)))
         if read_only:
             cls.read_only = cls.read_only | frozenset(read_only.split())
-            cls.__setattr__ = _set_unless_read_only  # type: ignore[method-assign,assignment]  # only where it is needed
+            cls.__setattr__ = _setter(cls.read_only)  # type: ignore[method-assign,assignment]  # only where it is needed
         _name_as_pyodide(cls, js_name or cls.__name__)
         if not is_function and "constructor" not in cls.__dict__:
             cls.constructor = JsConstructor(cls)

@@ -360,6 +360,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
             runner.run(runtime.close())
 
 
+@pytest.mark.timeout(120 + PROGRAMS)  # a second for each, ten times what one takes
 @settings(
     max_examples=PROGRAMS,
     deadline=None,

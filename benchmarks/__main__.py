@@ -7,7 +7,9 @@ from importlib import import_module
 
 from benchmarks.report import table
 
-ALL = ("hello", "services", "startup", "reload", "ai", "kv", "d1", "r2", "durable", "queues", "streams")
+ALL = (
+    "hello", "services", "startup", "reload", "ai", "kv", "d1", "r2", "durable", "queues", "streams", "application"
+)  # fmt: skip
 
 
 def main(names: list[str]) -> int:

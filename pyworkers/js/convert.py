@@ -131,6 +131,8 @@ def to_js(
     Raises:
         ConversionError: ``create_pyproxies`` is False and a value has no conversion.
     """
+    if type(obj) is str:  # a binding's usual argument
+        return obj
     return _ToJs(pyproxies, create_pyproxies, dict_converter, default_converter, eager_converter).convert(obj, depth)
 
 
@@ -138,7 +140,7 @@ def to_py(value: Any, /, *, depth: int = -1, default_converter: Converter | None
     """Convert a JavaScript value to Python's, deeply: Array → list, Object and Map → dict, Set → set, buffers →
     memoryview; instances of other classes come back unchanged, or as ``default_converter`` says.
     """
-    return _ToPy(default_converter).convert(value, depth)
+    return _ToPy(default_converter).convert(value, depth) if isinstance(value, JsProxy) else value
 
 
 def create_proxy(obj: Any, /, *, capture_this: bool = False, roundtrip: bool = True) -> JsDoubleProxy:

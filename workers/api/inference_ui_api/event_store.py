@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .events import Event
-from .quotas import month, month_statement, quota_exceeded
+from .quotas import month, quota_exceeded
 from .tenancy import Statement, TenantData
 
 # D1 takes 2 MB a bound value and 100 variables a statement: many events travel as one JSON array.
@@ -19,11 +19,16 @@ MAX_POINTS: Final = 25  # Analytics Engine takes few data points a request; the 
 
 # Counts the events that are new, where they fit into the month. The row then bears this request's grant, which is the
 # condition of the statements after it; they are of one transaction.
-_RESERVE: Final = """UPDATE usage SET events_count = events_count + new.n, grant_id = ?3, updated_at_ms = ?4
+_RESERVE: Final = """INSERT INTO usage (tenant_id, month, events_count, grant_id, updated_at_ms)
+SELECT ?1, ?2, new.n, ?3, ?4
 FROM (SELECT count(*) AS n FROM json_each(?5) AS sent
   WHERE NOT EXISTS (SELECT 1 FROM events WHERE tenant_id = ?1 AND id = sent.value)) AS new
-WHERE tenant_id = ?1 AND month = ?2 AND (?6 < 0 OR events_count + new.n <= ?6)"""
-_READ: Final = "SELECT events_count AS current, grant_id FROM usage WHERE tenant_id = ?1 AND month = ?2"
+WHERE ?6 < 0 OR new.n <= ?6
+ON CONFLICT (tenant_id, month) DO UPDATE SET
+  events_count = events_count + excluded.events_count, grant_id = excluded.grant_id,
+  updated_at_ms = excluded.updated_at_ms
+WHERE ?6 < 0 OR events_count + excluded.events_count <= ?6"""
+_READ: Final = "SELECT events_count AS current FROM usage WHERE tenant_id = ?1 AND month = ?2"
 _GRANTED: Final = "EXISTS (SELECT 1 FROM usage WHERE tenant_id = ?1 AND month = ?2 AND grant_id = ?3)"
 
 _INSERT: Final = f"""INSERT INTO events (tenant_id, id, event, component, properties, metadata, user_id, session_id,
@@ -76,17 +81,15 @@ async def store_events(data: TenantData, events: Sequence[Event], *, limit: int,
     arrays = [(_INSERT, (*grant, now_ms, values)) for values in _json_arrays(map(_row, events))]
     sessions = [(_SESSIONS, (*grant, values)) for values in _json_arrays(_session_rows(events))]
     statements: list[Statement] = [
-        month_statement(now_ms),
         (_RESERVE, (*grant, now_ms, ids, limit)),
-        (_READ, (grant[0],)),
         *arrays,
         *sessions,
     ]
     results = await data.transaction(statements)
-    usage = results[2][0][0]
-    if usage["grant_id"] != grant[1]:
-        raise quota_exceeded("events", int(usage["current"]), limit, now_ms=now_ms)
-    return Stored(sum(changed for _, changed in results[3 : 3 + len(arrays)]))
+    if not results[0][1]:
+        usage = await data.row(_READ, grant[0])
+        raise quota_exceeded("events", int(usage["current"]) if usage else 0, limit, now_ms=now_ms)
+    return Stored(sum(changed for _, changed in results[1 : 1 + len(arrays)]))
 
 
 def _json_arrays(rows: Iterator[Mapping[str, Any]]) -> Iterator[str]:

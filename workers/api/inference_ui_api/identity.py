@@ -17,7 +17,6 @@ from workers import Request
 from .limits import (
     COUNT_ON_CONFLICT,
     GUESSES,
-    READ_COUNT,
     Policy,
     address_bucket,
     anonymous_policies,
@@ -38,14 +37,17 @@ ANONYMOUS_SCOPES: Final = frozenset({"events", "stream"})
 DOCS: Final = "https://inference-ui.dev/docs/authentication"
 NOTE_USE_EVERY_MS: Final = 60_000
 
-_KEY: Final = """SELECT k.id, k.key_hash, k.tenant_id, k.user_id, k.scopes, k.last_used_at_ms, k.expires_at_ms,
-  k.revoked_at_ms, t.tier
-FROM api_keys AS k JOIN tenants AS t ON t.id = k.tenant_id WHERE k.key_hash = ?1"""
+# One row, also where the credential is unknown: how many wrong ones the address has sent, and what was found.
+_GUESSES: Final = "(SELECT count FROM rate_limits WHERE bucket = ?2 AND window_start_ms = ?3) AS guesses"
+_KEY: Final = f"""SELECT {_GUESSES}, k.id, k.key_hash, k.tenant_id, k.user_id, k.scopes, k.last_used_at_ms,
+  k.expires_at_ms, k.revoked_at_ms, t.tier
+FROM (SELECT 1) LEFT JOIN (api_keys AS k JOIN tenants AS t ON t.id = k.tenant_id) ON k.key_hash = ?1"""  # noqa: S608
 _COUNT_KEY: Final = f"""INSERT INTO rate_limits (bucket, window_start_ms, count)
 SELECT 'key:' || id, ?2, 1 FROM api_keys WHERE key_hash = ?1 {COUNT_ON_CONFLICT}"""  # noqa: S608  # of constants
-_SESSION: Final = """SELECT s.id, s.tenant_id, s.user_id, u.scopes, s.expires_at_ms, s.revoked_at_ms, t.tier
-FROM auth_sessions AS s JOIN users AS u ON u.id = s.user_id JOIN tenants AS t ON t.id = s.tenant_id
-WHERE s.id = ?1 AND u.tenant_id = s.tenant_id"""
+_SESSION: Final = f"""SELECT {_GUESSES}, s.id, s.tenant_id, s.user_id, u.scopes, s.expires_at_ms, s.revoked_at_ms,
+  t.tier
+FROM (SELECT 1) LEFT JOIN (auth_sessions AS s JOIN users AS u ON u.id = s.user_id AND u.tenant_id = s.tenant_id
+  JOIN tenants AS t ON t.id = s.tenant_id) ON s.id = ?1"""  # noqa: S608  # of constants
 _COUNT_SESSION: Final = f"""INSERT INTO rate_limits (bucket, window_start_ms, count)
 SELECT 'session:' || id, ?2, 1 FROM auth_sessions WHERE id = ?1 {COUNT_ON_CONFLICT}"""  # noqa: S608  # of constants
 _NOTE_USE: Final = "UPDATE api_keys SET last_used_at_ms = ?2 WHERE id = ?1"
@@ -142,18 +144,15 @@ async def identify(
     select, count, subject = lookup
     await ensure_schema(env.DB)
     minute_ms = GUESSES.window_start_ms(now_ms)
-    found, counted, guesses = await env.DB.batch(
+    found, counted = await env.DB.batch(
         [
-            env.DB.prepare(select).bind(subject),
+            env.DB.prepare(select).bind(subject, f"{address}:{GUESSES.name}", minute_ms),
             env.DB.prepare(count).bind(subject, minute_ms),
-            env.DB.prepare(READ_COUNT).bind(f"{address}:{GUESSES.name}", minute_ms),
         ]
     )
-    wrong = guesses["results"]
-    GUESSES.check(1 + (int(wrong[0]["count"]) if wrong else 0), now_ms)
-    rows = [dict(row) for row in found["results"]]
-    row = rows[0] if rows else None
-    if row is None or not _is_valid(row, subject, now_ms):
+    row = dict(found["results"][0])
+    GUESSES.check(1 + int(row["guesses"] or 0), now_ms)
+    if row["id"] is None or not _is_valid(row, subject, now_ms):
         await count_failure(env.DB, address, GUESSES, now_ms=now_ms)
         raise unauthorized("The API key or token is not valid.")
     identity = _identity(row)

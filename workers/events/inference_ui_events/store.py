@@ -18,13 +18,15 @@ from .tenancy import Statement, TenantData
 MAX_VALUE_BYTES: Final = 1_000_000  # D1 takes 2 MB a bound value
 UNLIMITED: Final = -1
 
-_MONTH: Final = """INSERT INTO usage (tenant_id, month, updated_at_ms) VALUES (?1, ?2, ?3)
-ON CONFLICT (tenant_id, month) DO NOTHING"""
-_RESERVE: Final = """UPDATE usage SET events_count = events_count + new.n, grant_id = ?3, updated_at_ms = ?4
+_RESERVE: Final = """INSERT INTO usage (tenant_id, month, events_count, grant_id, updated_at_ms)
+SELECT ?1, ?2, new.n, ?3, ?4
 FROM (SELECT count(*) AS n FROM json_each(?5) AS sent
   WHERE NOT EXISTS (SELECT 1 FROM events WHERE tenant_id = ?1 AND id = sent.value)) AS new
-WHERE tenant_id = ?1 AND month = ?2 AND (?6 < 0 OR events_count + new.n <= ?6)"""
-_READ: Final = "SELECT grant_id FROM usage WHERE tenant_id = ?1 AND month = ?2"
+WHERE ?6 < 0 OR new.n <= ?6
+ON CONFLICT (tenant_id, month) DO UPDATE SET
+  events_count = events_count + excluded.events_count, grant_id = excluded.grant_id,
+  updated_at_ms = excluded.updated_at_ms
+WHERE ?6 < 0 OR events_count + excluded.events_count <= ?6"""
 _GRANTED: Final = "EXISTS (SELECT 1 FROM usage WHERE tenant_id = ?1 AND month = ?2 AND grant_id = ?3)"
 _INSERT: Final = f"""INSERT INTO events (tenant_id, id, event, component, properties, metadata, user_id, session_id,
   timestamp_ms, created_at_ms)
@@ -67,16 +69,14 @@ async def store_events(data: TenantData, events: Sequence[Event], *, limit: int,
     ids = json.dumps(list({event.id: None for event in events}), ensure_ascii=False)
     arrays = _arrays([_row(event) for event in events])
     statements: list[Statement] = [
-        (_MONTH, (month, now_ms)),
         (_RESERVE, (*grant, now_ms, ids, limit)),
-        (_READ, (month,)),
         *((_INSERT, (*grant, now_ms, values)) for values in arrays),
         *((_SESSIONS, (*grant, values)) for values in _arrays(_sessions(events))),
     ]
     results = await data.transaction(statements)
-    if results[2][0][0]["grant_id"] != grant[1]:
+    if not results[0][1]:
         raise QuotaExceeded(f"The month's limit of {limit} events is used up")
-    return sum(changed for _, changed in results[3 : 3 + len(arrays)])
+    return sum(changed for _, changed in results[1 : 1 + len(arrays)])
 
 
 def _arrays(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -86,15 +86,18 @@ def send_response(
         headers = [pair for pair in headers if pair[0] not in _FRAMING]
     headers = _spelled(headers, response)
     recode = _recoding(current if response.encode_body == "manual" else None, coding)
-    # Where the worker asked for an encoding, nothing stays nothing; the proxy encodes what is empty, too.
-    is_nothing = recode is not None and not body and current in CODINGS
+    # wrangler's proxy looks at HTML.
+    is_rewritten = front.is_wrangler and content_type is not None and content_type.startswith(b"text/html")
+    # What the worker has encoded, and what is looked at, stays nothing where it is; the proxy encodes what is empty.
+    stays_nothing = current in CODINGS or is_rewritten
+    is_nothing = status == _RESET_CONTENT or (recode is not None and stays_nothing and not body)
     if is_nothing:
         recode = None
-    # What was decoded on its way has no length, nor has HTML that wrangler's proxy looks at.
-    has_no_length = (
-        (is_nothing and body is not None)
-        or (coding is None and current in CODINGS)
-        or (front.is_wrangler and content_type is not None and content_type.startswith(b"text/html"))
+    elif recode is not None and stays_nothing:
+        recode = partial(_nothing_of_nothing, recode)
+    # What was decoded on its way has no length.
+    has_no_length = status != _RESET_CONTENT and (
+        is_rewritten or (is_nothing and body is not None) or (coding is None and current in CODINGS)
     )
     if isinstance(body, ReadableStream) or recode is not None:
         if isinstance(body, ReadableStream):
@@ -234,6 +237,22 @@ def _recoding(present: bytes | None, wanted: bytes | None) -> Recode | None:
     if before == after:
         return None
     return partial(_recoded, before=before, after=after)
+
+
+async def _nothing_of_nothing(recode: Recode, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Recode a stream, unless it ends without a byte: there is not even what frames the encoding then."""
+    async for first in chunks:
+        if first:
+            async with aclosing(recode(_led_by(first, chunks))) as pieces:
+                async for piece in pieces:
+                    yield piece
+            return
+
+
+async def _led_by(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in chunks:
+        yield chunk
 
 
 async def _recoded(

@@ -141,7 +141,7 @@ code {{ font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }}
 <pre>{detail}</pre>
 {source}<footer>
 <p>Save the file to load the worker again; this page does not reload by itself.</p>
-<p>Only clients whose <code>Accept</code> names <code>text/html</code> get this page; others get the text above.</p>
+<p>Clients whose <code>Accept</code> does not take HTML, and command line tools, get the text above.</p>
 </footer>
 </body>
 </html>

@@ -50,7 +50,7 @@ function maskLeaf(first, second) {
 export function maskLength(result, { method }) {
   for (const answer of [result.ok].flat()) {
     if (!answer?.body?.includes?.("<stack>") && !(method === "HEAD" && answer?.status === 500)) continue;
-    for (const header of answer.headers ?? []) if (header[0] === "Content-Length") header[1] = "<number>";
+    for (const header of answer.headers ?? []) if (/^\d+$/.test(header[1]) && header[0] === "Content-Length") header[1] = "<number>";
   }
   return result;
 }

@@ -212,6 +212,26 @@ def test_an_exception_is_a_500_with_the_traceback() -> None:
     run(main())
 
 
+@pytest.mark.parametrize(
+    ("agent", "kind"),
+    [
+        ("", "text/html;charset=utf-8"),
+        ("Mozilla/5.0", "text/html;charset=utf-8"),
+        *[(agent, TEXT) for agent in ("curl/8.1", "python-httpx/0.28", "Python/3.11 aiohttp/3.9")],
+    ],
+)
+def test_who_takes_any_type_gets_the_page_and_tools_the_text(agent: str, kind: str) -> None:
+    async def handler(_request: Request) -> Response:
+        raise ValueError("worker boom")
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            _, headers, _ = await served.request("GET", "/", "Accept: */*", f"User-Agent: {agent}")
+        assert headers["content-type"] == kind
+
+    run(main())
+
+
 def test_a_javascript_error_is_shown_by_name_and_message() -> None:
     async def handler(_request: Request) -> Response:
         raise JsException("TypeError", "Incorrect type for Promise: the Promise did not resolve to 'Response'.")

@@ -35,4 +35,13 @@ export default {
     if (cron === "waituntil-reject") ctx.waitUntil(Promise.reject(new Error("wu boom")));
     if (cron === "slow") await scheduler.wait(300);
   },
+
+  async email(message) {
+    const { from, to, rawSize, headers } = message;
+    const raw = await new Response(message.raw).text();
+    state.mail.push({ from, to, rawSize, headers: [...headers], raw, ctor: message.constructor.name });
+    if (to.includes("reject")) message.setReject("not wanted");
+    if (to.includes("forward")) await message.forward("other@example.com", new Headers({ "X-Fwd": "1" }));
+    if (to.includes("throw")) throw new Error("mail boom");
+  },
 };

@@ -113,6 +113,8 @@ def _kept(fields: Mapping[str, str], age_s: float, now_ms: int, *, is_guess: boo
     """
     dropped = {name.strip() for name in fields.get("connection", "").split(",")} | _HOP_BY_HOP
     kept = {name: value.strip() for name, value in fields.items() if name not in dropped}
+    if not kept.get("cache-control"):
+        kept.pop("cache-control", None)  # nothing but what told of the cookie was in it
     # Warnings of the hundreds are about the moment when they were given.
     warnings = [one for one in kept.pop("warning", "").split(",") if one and not _OF_A_MOMENT.match(one)]
     if warnings or is_guess:

@@ -1,6 +1,7 @@
 """The events that POST /events takes, in their three shapes."""
 
 import itertools
+import json
 from dataclasses import replace
 
 import pytest
@@ -102,6 +103,16 @@ def test_a_wrong_event_is_named_and_the_others_are_taken(event, field, message):
     assert [failure.as_json() for failure in batch.failures] == [
         {"index": 1, "id": None, "field": field, "message": message}
     ]
+
+
+@pytest.mark.parametrize("member", ["\x01" * 8_000, [["x" * 100] * 100] * 2, 2**60, 1e300, -1.5e-300, True, None])
+@pytest.mark.parametrize("members", [1, 64, 65, 900])
+def test_properties_are_measured_as_json_whatever_they_hold(member, members):
+    properties = {f"{place:0>9}": member for place in range(members)}
+    is_too_large = len(json.dumps(properties, ensure_ascii=False).encode()) > 65_536
+    batch = read([{"event": "a", "properties": properties}])
+    message = "properties must be at most 65536 bytes of JSON"
+    assert [failure.message for failure in batch.failures] == [message] * is_too_large
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from .tenancy import Statement, TenantData
 
 # D1 takes 2 MB a bound value and 100 variables a statement: many events travel as one JSON array.
 MAX_VALUE_BYTES: Final = 1_000_000
+FEW_ROWS: Final = 100  # are written as JSON at once
 MAX_POINTS: Final = 25  # Analytics Engine takes few data points a request; the rest is in D1
 
 # Counts the events that are new, where they fit into the month. The row then bears this request's grant, which is the
@@ -52,6 +53,8 @@ WHERE {_GRANTED} ON CONFLICT (tenant_id, id) DO UPDATE SET
   completed = max(completed, excluded.completed),
   current_step = iif(excluded.step_at_ms >= coalesce(step_at_ms, 0), excluded.current_step, current_step),
   step_at_ms = max(coalesce(step_at_ms, excluded.step_at_ms), coalesce(excluded.step_at_ms, step_at_ms))"""  # noqa: S608
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +95,18 @@ async def store_events(data: TenantData, events: Sequence[Event], *, limit: int,
     return Stored(sum(changed for _, changed in results[1 : 1 + len(arrays)]))
 
 
-def _json_arrays(rows: Iterator[Mapping[str, Any]]) -> Iterator[str]:
+def _json_arrays(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield JSON arrays of the rows, none longer than a bound value may be."""
+    rows = list(rows)
+    if len(rows) <= FEW_ROWS:
+        whole = _encode(rows)
+        if len(whole) * 4 <= MAX_VALUE_BYTES:  # a character has at most 4 bytes
+            yield whole
+            return
     array: list[str] = []
     size = 0
     for row in rows:
-        text = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+        text = _encode(row)
         length = len(text) if text.isascii() else len(text.encode())
         if array and size + length > MAX_VALUE_BYTES:
             yield f"[{','.join(array)}]"

@@ -20,6 +20,8 @@ MAX_EVENTS = 1000
 MAX_NAME_CHARACTERS = 256
 MAX_ID_CHARACTERS = 256
 MAX_PROPERTIES_BYTES = 65_536
+# Of JSON, a character takes at most 6 bytes, and a number of these at most 25.
+FEW_MEMBERS, FEW_CHARACTERS = 64, 8192
 MAX_TIMESTAMP_MS = 8_640_000_000_000_000  # the last moment that JavaScript's Date can say
 
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
@@ -156,6 +158,8 @@ def _text(item: Mapping[str, Any], name: str, max_characters: int) -> str | None
 def _identity(item: Mapping[str, Any], name: str) -> str | None:
     """Return an id; whole numbers are taken as their digits."""
     value = item.get(name)
+    if value is None:
+        return None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return _text({name: value}, name, MAX_ID_CHARACTERS)
@@ -175,9 +179,26 @@ def _object(item: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
         return None
     if not isinstance(value, Mapping):
         raise _WrongField(name, "must be an object")
-    if len(json.dumps(value, ensure_ascii=False).encode()) > MAX_PROPERTIES_BYTES:
+    if not _is_small(value) and len(json.dumps(value, ensure_ascii=False).encode()) > MAX_PROPERTIES_BYTES:
         raise _WrongField(name, f"must be at most {MAX_PROPERTIES_BYTES} bytes of JSON")
     return value
+
+
+def _is_small(value: Mapping[str, Any]) -> bool:
+    """Tell whether an object is far from its limit, as nearly all are, which costs less than to write it as JSON."""
+    if len(value) > FEW_MEMBERS:
+        return False
+    characters = 0
+    for name, member in value.items():
+        if type(member) is str:
+            characters += len(member)
+        elif type(member) is int:
+            if not -MAX_TIMESTAMP_MS < member < MAX_TIMESTAMP_MS:
+                return False
+        elif not (type(member) is float or type(member) is bool or member is None):
+            return False
+        characters += len(name)
+    return characters <= FEW_CHARACTERS
 
 
 def _timestamp_ms(value: Any, now_ms: int) -> int:

@@ -10,7 +10,7 @@ import random
 import re
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from contextlib import suppress
 from pathlib import Path
 
@@ -92,8 +92,13 @@ MIX = {health: 8, events: 8, graphql: 5, metrics: 2, chat: 3, chat_that_is_left:
 async def one_client(url, number, ends_s, done, failures):
     """Send requests, one after the other, until it is time."""
     chosen = random.Random(number)
-    headers = {"authorization": f"Bearer {KEY}"}
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60, trust_env=False) as client:
+    headers, answers = {"authorization": f"Bearer {KEY}"}, deque(maxlen=1)
+
+    async def note(answer):
+        answers.append(answer)
+
+    options = {"timeout": 60, "trust_env": False, "event_hooks": {"response": [note]}}
+    async with httpx.AsyncClient(base_url=url, headers=headers, **options) as client:
         while time.monotonic() < ends_s:
             (request,) = chosen.choices(list(MIX), list(MIX.values()))
             try:
@@ -103,7 +108,15 @@ async def one_client(url, number, ends_s, done, failures):
                 continue
             done[request.__name__] += 1
             if not is_right:
-                failures.append(request.__name__)
+                failures.append(f"{request.__name__}: {described(answers[-1])}")
+
+
+def described(answer):
+    """The status, and the text where there is one."""
+    try:
+        return f"{answer.status_code} {answer.text[:500]}"
+    except httpx.StreamError:
+        return str(answer.status_code)
 
 
 def memory_mb(pid):

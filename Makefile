@@ -13,8 +13,8 @@ dev: $(STAMP) seed  ## run the Inference UI application with a real chat model
 seed: $(STAMP)  ## apply the application's migrations and store its demo tenant; a second time changes nothing
 	@$(BIN)/python workers/seed.py
 
-test: $(STAMP)  ## run the whole test suite
-	@$(BIN)/python -m pytest
+test: $(STAMP)  ## run the whole test suite, on every core
+	@$(BIN)/python -m pytest -q -n auto
 
 check: $(STAMP)  ## lint, types, layers
 	@$(BIN)/ruff check .

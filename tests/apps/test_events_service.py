@@ -457,10 +457,11 @@ def test_the_statements_of_store_are_those_of_the_api_worker():
 
 def test_every_method_is_described(events, worker):
     text = (WORKERS.parent / "docs" / "application.md").read_text(encoding="utf-8")
-    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| ")]
+    tables = [part.split("\n") for part in text.split("\n\n") if part.startswith("| Method |")]
+    cells = [row.split("|")[1] for table in tables for row in table[2:] if row]
     described = {name for cell in cells for name in re.findall(r"\w+", cell)}
     metrics = worker.other("inference-ui-analytics")
     classes = [each.isolate.handlers.default for each in (events, metrics)]
     methods = {name for each in classes for name in vars(each) if not name.startswith("_")}
     assert methods - described == {"fetch", "queue", "scheduled"}
-    assert described - methods == {"Method"}
+    assert described <= methods

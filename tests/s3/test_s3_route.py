@@ -61,8 +61,7 @@ def test_the_server_says_where_the_api_is_and_what_signs(server: S3Server) -> No
 
 def test_a_page_from_elsewhere_may_not_use_the_api(server: S3Server) -> None:
     answer = Signed(server, "GET", "/photos/k", "UNSIGNED-PAYLOAD", unsigned={"origin": "https://evil.example"}).send()
-    assert answer.status_code == 403
-    assert answer.json() == {"error": "Origin 'https://evil.example' may not use the control routes"}
+    assert (answer.status_code, answer.text) == (403, "Invalid Origin header")
 
 
 def test_two_clients_share_a_connection_after_a_refusal(server: S3Server) -> None:

@@ -25,6 +25,8 @@ from pyworkers.js.webidl import MISSING, argument_error, constructor_error, is_o
 
 CONNECTING, OPEN, CLOSED = range(3)
 RECONNECT_MS: Final = 2000
+# Turns of the loop before a stream is read: what the worker goes on to do at once, such as to listen, is done by then.
+_JOBS_FIRST: Final = 64
 _DIGITS: Final = frozenset("0123456789")
 
 
@@ -163,7 +165,8 @@ class EventSource(EventTarget, read_only="readyState url withCredentials"):
     # ---- how it reads
 
     async def _read_once(self, chunks: AsyncIterator[bytes]) -> None:
-        await _pause(1)  # what the worker does at once, such as to listen, is done then
+        for _ in range(_JOBS_FIRST):
+            await asyncio.sleep(0)
         ended: BaseException = JsException("Error", "The stream has ended.")
         try:
             await self._read(chunks)

@@ -112,7 +112,7 @@ def _set(text: str) -> list[str]:
             for low, high in codes
             for step in range(min(51, high - low + 1))
         ]
-    alphabet = [*map(chr, range(0x20, 0x7F)), "\x00", "\n", "\x7f", "ä", "ß", "名", "🙂", "\u2028"]
+    alphabet = [*map(chr, range(0x20, 0x7F)), "\x00", "\n", "\x7f", "ä", "ß", "名", "🙂", "\u2028", "\ud83d"]
     return [character for character in alphabet if not any(low <= ord(character) <= high for low, high in codes)]
 
 

@@ -185,6 +185,23 @@ def test_json_schema_holds_on_random_weights(open_local, random_model: Path, see
     assert 0.5 <= json.loads(number.text) <= 1
 
 
+def test_a_longest_length_holds_whatever_bytes_the_model_writes(open_local, random_model: Path) -> None:
+    """The grammar takes an overlong form for one character; so must the text, in UTF-16 code units too."""
+    schema = {"type": "array", "items": {"type": "string", "maxLength": 12}, "minItems": 8, "maxItems": 8}
+
+    async def main():
+        async with open_local() as engine:
+            requests = [
+                TextRequest(prompt="x", temperature=1, seed=seed, max_tokens=900, json_schema=schema)
+                for seed in range(12)
+            ]
+            return [await collect(engine.stream(str(random_model), request)) for request in requests]
+
+    texts = [text for result in asyncio.run(main()) for text in json.loads(result.text)]
+    assert len(texts) == 96
+    assert [text for text in texts if len(text.encode("utf-16-le", "surrogatepass")) > 24] == []
+
+
 def test_required_tools_are_called_with_valid_arguments(open_local, random_model: Path) -> None:
     request = TextRequest(
         messages=(ChatMessage("system", "Be nice"), ChatMessage("user", "Weather?")),

@@ -170,6 +170,15 @@ def test_all_lengths_of_a_string_can_be_said() -> None:
     assert len(lengths) > 250
 
 
+def test_a_longest_length_is_held_as_javascript_counts_it() -> None:
+    """Validators there count UTF-16 code units; what has two of them is left to strings without a limit."""
+    source = random.Random(2)
+    limited = read(schema_to_gbnf({"type": "string", "maxLength": 12}))
+    assert max(len(json.loads(speak(limited, source)).encode("utf-16-le")) // 2 for _ in range(1_000)) == 12
+    free = read(schema_to_gbnf({"type": "string"}))
+    assert any("🙂" in speak(free, source) for _ in range(1_000))
+
+
 def test_optional_properties_appear_in_every_combination() -> None:
     schema = {"type": "object", "properties": {name: {"const": 1} for name in "abc"}, "required": ["b"]}
     rules = read(schema_to_gbnf(schema))

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from pyworkers.engines.ai.gguf import GgufInfo, read_gguf
 from pyworkers.engines.ai.grammar import (
@@ -36,6 +37,8 @@ from pyworkers.engines.ai.template import ChatTemplate
 from pyworkers.errors import EngineClosed
 
 __all__ = ["Backend", "Generation", "LocalSettings", "LocalTextEngine", "Outcome", "normalised"]
+
+_ILL_FORMED: Final = re.compile("\ufffd+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,13 +265,33 @@ class LocalTextEngine:
         if pipe.is_stopped:
             raise _Stop
         generation = Generation(model.template.render(request), _grammar(model.info, request), request)
+        emit = pipe.emit if generation.grammar is None else _as_counted(pipe.emit)
         if not request.tools or request.tool_choice == "none":
-            outcome = model.backend.generate(generation, pipe.emit)
+            outcome = model.backend.generate(generation, emit)
             return TextEnd(outcome.finish_reason, outcome.usage)
-        sorter = _ToolSorter(pipe.emit)
+        sorter = _ToolSorter(emit)
         outcome = model.backend.generate(generation, sorter.emit)
         calls = sorter.finish(request)
         return TextEnd("tool_calls" if calls else outcome.finish_reason, outcome.usage, calls)
+
+
+def _as_counted(emit: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Make ill-formed UTF-8 one character of the text, as it was one to the grammar.
+
+    llama.cpp's grammars decode without looking for overlong forms, so a model that writes single bytes can get one
+    through; decoded, each of its bytes would be a U+FFFD, and a string longer than its schema allows.
+    """
+    was_ill_formed = False
+
+    def counted(piece: str) -> bool:
+        nonlocal was_ill_formed
+        if not piece:
+            return emit(piece)
+        first = piece.lstrip("\ufffd") if was_ill_formed else piece
+        was_ill_formed = piece.endswith("\ufffd")
+        return emit(_ILL_FORMED.sub("\ufffd", first))
+
+    return counted
 
 
 class _ToolSorter:

@@ -246,7 +246,8 @@ class SchemaWriter:
             expression = format_string(schema["format"])
             if expression is not None:
                 return self.rule(expression)
-        return sized_string(least, min(most, max(budget.characters, least, _LEAST)))
+        room = max(budget.characters, least, _LEAST)
+        return sized_string(least, min(most, room), is_limit="maxLength" in schema)
 
     def _number(self, kind: str, schema: Mapping[str, Any]) -> str | None:
         whole = kind == "integer"

@@ -10,15 +10,19 @@ from typing import Any
 
 __all__ = ["STRING_RULES", "format_string", "literal", "pattern_string", "sized_string"]
 
-# One character of a JSON string: no raw control character, and only the short escapes.
-CHARACTER = r'[^"\\\x00-\x1F\x7F] | "\\" ["\\bfnrt]'
+# One character of a JSON string: no raw control character, no half of a surrogate pair, and only the short escapes.
+_RAW = r'[^"\\\x00-\x1F\x7F\uD800-\uDFFF]'
+_ESCAPE = r'"\\" ["\\bfnrt]'
+# As JavaScript counts: one that is a single UTF-16 code unit.
+_UNIT = r'[^"\\\x00-\x1F\x7F\uD800-\uDFFF\U00010000-\U0010FFFF]'
 # llama.cpp writes `x{0,n}` out as n rules and refuses more than 2,000; larger counts are built of blocks.
 _BLOCK = 128
 STRING_RULES = {
-    "char": CHARACTER,
-    "char-raw": r'[^"\\\x00-\x1F\x7F]',
-    "char-block": f"char{{{_BLOCK}}}",
-    "char-tail": f"char{{0,{_BLOCK - 1}}}",
+    "char": f"{_RAW} | {_ESCAPE}",
+    "char-raw": _RAW,
+    "unit": f"{_UNIT} | {_ESCAPE}",
+    **{f"{name}-block": f"{name}{{{_BLOCK}}}" for name in ("char", "unit")},
+    **{f"{name}-tail": f"{name}{{0,{_BLOCK - 1}}}" for name in ("char", "unit")},
 }
 # How often `*` and `+` of a pattern repeat at most, and the largest count that is not given up on.
 _OPEN_REPEAT = 32
@@ -50,24 +54,29 @@ def literal(text: str) -> str:
     return '"' + "".join(out) + '"'
 
 
-def sized_string(least: int, most: int) -> str:
+def sized_string(least: int, most: int, *, is_limit: bool = False) -> str:
     """Return an expression for a JSON string of ``least`` to ``most`` characters (code points).
 
     It uses the rules of STRING_RULES.
+
+    Args:
+        is_limit: whether ``most`` is the schema's own. JSON Schema counts code points and JavaScript's validators count
+            UTF-16 code units: characters that the two count differently are left out.
     """
+    character = "unit" if is_limit else "char"
     blocks, rest = divmod(least, _BLOCK)
-    parts = ["char-block"] * blocks + ([f"char{{{rest}}}"] if rest else [])
+    parts = [f"{character}-block"] * blocks + ([f"{character}{{{rest}}}"] if rest else [])
     if most > least:
-        parts.append(_up_to(most - least))
+        parts.append(_up_to(most - least, character))
     return " ".join(['"\\""', *parts, '"\\""'])
 
 
-def _up_to(most: int) -> str:
+def _up_to(most: int, character: str) -> str:
     """Return an expression for 1 to ``most`` characters or none, from shared rules: short, however large."""
     blocks, rest = divmod(most, _BLOCK)
-    expression = f"char{{0,{rest}}}" if rest else ""
+    expression = f"{character}{{0,{rest}}}" if rest else ""
     for _ in range(blocks):
-        expression = f"(char-block {expression} | char-tail)"
+        expression = f"({character}-block {expression} | {character}-tail)"
     return expression
 
 

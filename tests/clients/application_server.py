@@ -17,7 +17,7 @@ from pyworkers.testing.tiny_model import write_tiny_model
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tests" / "e2e"))
 
-from dev_process import COMMAND, Dev, clean_environ  # noqa: E402  # found by the line above
+from dev_process import COMMAND, HANG_S, Dev, clean_environ  # noqa: E402  # found by the line above
 
 KEY = "sk_test_" + "TheKeyOfTheTestsOfRealClients123"
 EMAIL = "owner@example.com"
@@ -101,7 +101,7 @@ def run_pyworkers(folder: Path, *arguments: str) -> None:
         env=clean_environ(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

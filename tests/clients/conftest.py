@@ -44,7 +44,7 @@ def client(bundles: tuple[str, Path], application: Application) -> Client:
     def run(script: str, case: str) -> Any:
         environ = {**os.environ, "API_URL": application.url, "API_KEY": application.key, "NO_PROXY": "*"}
         command = [node, str(folder / f"{script}.cjs"), case]
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, f"{script} {case}:\n{done.stderr[-4000:]}"
         return json.loads(done.stdout.splitlines()[-1])
 

@@ -40,7 +40,7 @@ def test_documented_command_is_answered(application, command):
         env=environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

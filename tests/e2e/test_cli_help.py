@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 from cli_call import CONFIG, Done, call
-from dev_process import COMMAND, clean_environ
+from dev_process import COMMAND, HANG_S, clean_environ
 
 from pyworkers.cli import SECTIONS, cli
 from pyworkers.cli.commands import Command
@@ -138,7 +138,13 @@ def test_the_shell_completes_commands_options_and_names(tmp_path: Path) -> None:
             "COMP_CWORD": str(len(words) - 1),
         }
         done = subprocess.run(
-            [COMMAND], cwd=tmp_path, env=clean_environ(environ), capture_output=True, text=True, timeout=60, check=False
+            [COMMAND],
+            cwd=tmp_path,
+            env=clean_environ(environ),
+            capture_output=True,
+            text=True,
+            timeout=HANG_S,
+            check=False,
         )
         assert done.stderr == ""
         return [line.partition(",")[2] for line in done.stdout.splitlines()]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cli_call import CONFIG, Done, call, printed
-from dev_process import COMMAND, StartDev, clean_environ, run_command
+from dev_process import COMMAND, HANG_S, StartDev, clean_environ, run_command
 
 WORKER = """
 from workers import Response
@@ -244,6 +244,6 @@ def test_a_reader_that_goes_ends_the_command_quietly(folder: Path) -> None:
     printed(folder, "kv", "bulk", "put", "items.json", "--binding", "KV")
     done = subprocess.run(
         f"{COMMAND} kv key list --binding KV | head -n 2",
-        shell=True, cwd=folder, env=clean_environ(), capture_output=True, text=True, timeout=60, check=False,
+        shell=True, cwd=folder, env=clean_environ(), capture_output=True, text=True, timeout=HANG_S, check=False,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("[\n  {\n", "")

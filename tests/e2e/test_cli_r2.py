@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cli_call import CONFIG, Done, call, printed
-from dev_process import COMMAND, StartDev, clean_environ, run_command
+from dev_process import COMMAND, HANG_S, StartDev, clean_environ, run_command
 
 WORKER = """
 from workers import Response
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 def pipe(folder: Path, *args: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [COMMAND, *args], cwd=folder, env=clean_environ(), input=data, capture_output=True, timeout=60, check=False
+        [COMMAND, *args], cwd=folder, env=clean_environ(), input=data, capture_output=True, timeout=HANG_S, check=False
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from cli_call import Done, call
-from dev_process import Dev, StartDev
+from dev_process import HANG_S, Dev, StartDev
 
 CONFIG = """name = "flows"
 main = "entry.py"
@@ -75,7 +75,7 @@ def flows(folder: Path, *args: str, port: str | int) -> Done:
 
 def wait_for(folder: Path, instance_id: str, status: str, steps: int) -> Any:
     """Wait until an instance has a status, and so many steps; returns what is known of it."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANG_S
     while True:
         done = flows(folder, "instances", "describe", "orders", instance_id, "--json", port=1)
         found = json.loads(done.out)

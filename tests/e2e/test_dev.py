@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-from dev_process import API, COMMAND, HELLO, READY, SERVICE, STREAMING, MakeWorker, StartDev, clean_environ
+from dev_process import API, COMMAND, HANG_S, HELLO, READY, SERVICE, STREAMING, MakeWorker, StartDev, clean_environ
 
 
 def test_two_workers_answer_through_a_service_binding(make_worker: MakeWorker, start_dev: StartDev) -> None:
@@ -114,7 +114,7 @@ async def fetch(request, env):
     dev = start_dev(folder=make_worker("api", source))
     with dev.client.stream("GET", "/") as response:
         next(response.iter_bytes())
-    dev.wait_for("the stream ended", 5)
+    dev.wait_for("the stream ended")
 
 
 def test_scheduled_runs_by_url(make_worker: MakeWorker, start_dev: StartDev) -> None:
@@ -137,11 +137,11 @@ def test_a_reader_that_stops_reading_does_not_stop_the_server(make_worker: MakeW
     assert process.stdout is not None
     try:
         url = next(line for line in process.stdout if READY in line).split(READY)[1].strip()
-        with httpx.Client(base_url=url.replace("localhost", "127.0.0.1"), trust_env=False) as client:
+        with httpx.Client(base_url=url.replace("localhost", "127.0.0.1"), trust_env=False, timeout=HANG_S) as client:
             for _ in range(100):
-                assert client.get("/", timeout=10).text == "hello"
+                assert client.get("/").text == "hello"
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(HANG_S) == 0
     finally:
         process.kill()
         process.wait()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from cli_call import call, printed
-from dev_process import COMMAND, Dev, MakeWorker, StartDev, clean_environ
+from dev_process import COMMAND, HANG_S, Dev, MakeWorker, StartDev, clean_environ
 
 WORKER = """
 import js
@@ -142,7 +142,7 @@ def test_tail_shows_the_events_that_are_asked_for(dev: Dev, folder: Path, filter
                 next(lines)
     finally:
         tail.send_signal(signal.SIGINT)
-        out = tail.communicate(timeout=20)[0]
+        out = tail.communicate(timeout=HANG_S)[0]
     decoder, events, at = json.JSONDecoder(), [], 0
     while at < len(out.rstrip()):
         event, at = decoder.raw_decode(out, at)

@@ -25,7 +25,7 @@ async def handle(request, env):
         return Response("got " + await (await fetch(inner)).text())
     import requests
     if parts.path == "/post":
-        answer = requests.post(inner, data="data", headers={"X-A": "1"}, timeout=5)
+        answer = requests.post(inner, data="data", headers={"X-A": "1"}, timeout=120)
         return Response(f"{answer.status_code} {answer.text} {answer.headers['x-b']} {answer.ok}")
     if parts.path == "/stream":
         with requests.get(inner, stream=True) as answer:

@@ -13,7 +13,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "clients"))
 
-from application_server import Application, running_application
+from application_server import HANG_S, Application, running_application
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Request
@@ -46,9 +46,10 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applicatio
 def browser() -> Iterator[Browser]:
     """Chromium. It ends with the module: while it runs, this thread has an event loop, and could run no other."""
     try:
-        from playwright.sync_api import Error, sync_playwright
+        from playwright.sync_api import Error, expect, sync_playwright
     except ImportError:
         pytest.skip("playwright is not installed")
+    expect.set_options(timeout=HANG_S * 1000)
     installed = next((path for path in map(shutil.which, NAMES) if path), None)
     with ExitStack() as stack:
         chromium = stack.enter_context(sync_playwright()).chromium
@@ -74,7 +75,7 @@ def open_page(application: Application, browser: Browser) -> Iterator[OpenPage]:
         context = browser.new_context(color_scheme=scheme, reduced_motion="reduce", **SIZES[size])
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(HANG_S * 1000)
         page.on("pageerror", lambda error: problems.append(f"error: {error}"))
         page.on("request", lambda request: problems.extend(_elsewhere(request, application.url)))
         if not may_fail:

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from application_server import HANG_S
+
+from pyworkers.runtime.metrics import Metrics
+from pyworkers.server.metrics import render_metrics
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect
@@ -31,7 +35,7 @@ def say(page, text):
 
 
 def test_browsers_get_the_page_and_programs_json(application):
-    with httpx.Client(base_url=application.url, trust_env=False) as client:
+    with httpx.Client(base_url=application.url, trust_env=False, timeout=HANG_S) as client:
         page = client.get("/", headers={"accept": BROWSERS_ACCEPT})
         programs = [
             client.get("/", headers={"accept": accept}) for accept in ("*/*", "application/json", "text/html;q=0")
@@ -51,7 +55,9 @@ def test_browsers_get_the_page_and_programs_json(application):
 
 
 def test_page_is_asked_for_again_by_its_etag(application):
-    with httpx.Client(base_url=application.url, trust_env=False, headers={"accept": BROWSERS_ACCEPT}) as client:
+    with httpx.Client(
+        base_url=application.url, trust_env=False, timeout=HANG_S, headers={"accept": BROWSERS_ACCEPT}
+    ) as client:
         etag = client.get("/").headers["etag"]
         again = client.get("/", headers={"if-none-match": etag})
     assert (again.status_code, again.content) == (304, b"")
@@ -184,7 +190,12 @@ def test_key_shows_its_tenants_events(application, open_page):
     expect(page.locator("#identity")).to_have_text("owner@example.com (enterprise)")
     headers = {"authorization": f"Bearer {application.key}"}
     event = {"event": "sent_elsewhere", "component": "Backend"}
-    assert httpx.post(f"{application.url}/events", json=event, headers=headers, trust_env=False).status_code == 200
+    assert (
+        httpx.post(
+            f"{application.url}/events", json=event, headers=headers, trust_env=False, timeout=HANG_S
+        ).status_code
+        == 200
+    )
     row = page.locator("#event-list li", has_text="sent_elsewhere").first
     expect(row).to_contain_text("Backend")
     page.reload()
@@ -241,11 +252,21 @@ def test_dashboard_shows_the_metrics_to_track(open_page):
     expect(page.locator("#panel-browser dd").first).to_have_text("1")
 
 
-def test_binding_adds_less_than_a_millisecond(open_page):
-    page = open_page()
-    for _ in range(3):
-        say(page, "Say hello.")
-    expect(page.locator(".tile").nth(0)).to_have_attribute("data-state", "good")
+@pytest.mark.parametrize(
+    ("added_s", "value", "state"), [(0.0004, "400 µs", "good"), (0.000996, "996 µs", "good"), (0.0016, "1.6 ms", "bad")]
+)
+def test_binding_that_adds_less_than_a_millisecond_is_good(application, open_page, added_s, value, state):
+    """What a binding really adds is measured by `make bench`, on a machine that does nothing else."""
+    measured = Metrics()
+    for answer_s in (0.005, 0.02, 0.3):
+        measured.edges["inference-ui-api", "STREAMING", "fetch"].record(answer_s + added_s, failed=False)
+        measured.workers["inference-ui-streaming"].events["fetch"].record(answer_s, failed=False)
+    page = open_page(ready=False)
+    page.route(METRICS, lambda route: route.fulfill(content_type="text/plain", body=render_metrics(measured)))
+    page.goto(application.url)
+    tile = page.locator(".tile").nth(0)
+    expect(tile.locator(".value")).to_have_text(value)
+    expect(tile).to_have_attribute("data-state", state)
 
 
 def test_deployed_worker_has_no_runtime_figures(application, open_page):

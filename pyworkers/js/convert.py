@@ -16,7 +16,10 @@ from pyworkers.js.realm import current_realm
 from pyworkers.js.values import JsException, JsObject, JsProxy, js_arguments
 
 Converter = Callable[[Any, Callable[[Any], Any], Callable[[Any, Any], None]], Any]
-PRIMITIVES = str | bool | int | float
+PRIMITIVES = (str, int, float)  # a bool is an int
+# What is itself on both sides. Tuples and exact types, because every argument of every binding comes by here.
+_SAME = (*PRIMITIVES, JsProxy)
+_PLAIN = frozenset({str, bool})
 
 
 class ConversionError(Exception):
@@ -181,10 +184,15 @@ class _ToJs:
         self.kept: list[Any] = []  # keeps the keys of `done` alive
 
     def convert(self, obj: Any, depth: int) -> Any:
-        if type(obj) is float:
+        kind = type(obj)
+        if kind in _PLAIN:
+            return obj
+        if kind is float:
             return number(obj)
-        if obj is None or isinstance(obj, PRIMITIVES | JsProxy) or is_nullish(obj):
-            return JsBigInt(obj) if type(obj) is int and not -MAX_SAFE_INTEGER <= obj <= MAX_SAFE_INTEGER else obj
+        if kind is int:
+            return obj if -MAX_SAFE_INTEGER <= obj <= MAX_SAFE_INTEGER else JsBigInt(obj)
+        if is_nullish(obj) or isinstance(obj, _SAME):
+            return obj
         if id(obj) in self.done:
             return self.done[id(obj)]
         if self.eager_converter is not None:
@@ -192,11 +200,11 @@ class _ToJs:
         return self.default(obj, depth)
 
     def default(self, obj: Any, depth: int) -> Any:
-        if obj is None or isinstance(obj, PRIMITIVES | JsProxy) or is_nullish(obj):
+        if is_nullish(obj) or isinstance(obj, _SAME):
             return obj
         if depth == 0:
             return self.proxy(obj)
-        if isinstance(obj, list | tuple):
+        if isinstance(obj, (list, tuple)):
             array = JsArray()
             self.remember(obj, array)
             array.items_ = [self.convert(item, depth - 1) for item in obj]
@@ -271,7 +279,7 @@ class _ToPy:
         return value
 
     def item(self, value: Any, depth: int) -> Any:
-        return value if isinstance(value, PRIMITIVES) else self.convert(value, depth)
+        return self.convert(value, depth) if isinstance(value, JsProxy) else value
 
     def fill(self, value: Any, result: dict[Any, Any], source: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
         self.done[id(value)] = result

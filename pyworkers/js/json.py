@@ -15,10 +15,20 @@ from typing import Any, Final
 
 from pyworkers.js.json_errors import explain
 from pyworkers.js.objects import JsArray
-from pyworkers.js.primitives import JsBigInt, is_nullish, jsnull, number, to_integer, to_string, typeof
+from pyworkers.js.primitives import (
+    MAX_SAFE_INTEGER,
+    JsBigInt,
+    is_nullish,
+    jsnull,
+    number,
+    to_integer,
+    to_string,
+    typeof,
+)
 from pyworkers.js.values import JsException, JsObject, JsProxy, call, own_properties_of, stack_overflow, type_error
 
 _MAX_EXACT_DIGITS: Final = 15
+_PLAIN_DEPTH: Final = 32
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]")
 _ESCAPED: Final = re.compile(r'[\x00-\x1f"\\\ud800-\udfff]')
 _SHORT: Final = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -49,7 +59,8 @@ def stringify(value: Any, replacer: Any = None, space: Any = None) -> str | None
         JsException: TypeError, for a cycle or a bigint; RangeError, for what is nested too deeply.
     """
     try:
-        return _Writer(replacer, _indent(space)).write_root(value)
+        text = _plain_text(value) if replacer is None and space is None else None
+        return _Writer(replacer, _indent(space)).write_root(value) if text is None else text
     except RecursionError:
         raise stack_overflow() from None
 
@@ -124,6 +135,48 @@ def _revive(key: str, value: Any, reviver: Callable[..., Any]) -> Any:
 
 
 # ---- writing
+
+
+def _plain_text(value: Any, depth: int = 0) -> str | None:
+    """Write what is made of plain objects, arrays, strings, integers, booleans and null: most of what is written.
+
+    Returns:
+        None where anything else is in it, or it is so deep that it may be a cycle: `_Writer` is for that.
+    """
+    kind = type(value)
+    if kind is str:
+        return quote(value)
+    if kind is int:
+        return repr(value) if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER else None
+    if kind is JsObject or kind is JsArray:
+        if depth == _PLAIN_DEPTH or "toJSON" in value.__dict__:
+            return None
+        parts = _plain_members(value, depth + 1) if kind is JsObject else _plain_items(value.items_, depth + 1)
+        brackets = "{}" if kind is JsObject else "[]"
+        return None if parts is None else f"{brackets[0]}{','.join(parts)}{brackets[1]}"
+    if kind is bool:
+        return "true" if value else "false"
+    return "null" if value is jsnull else None
+
+
+def _plain_members(value: JsObject, depth: int) -> list[str] | None:
+    parts = []
+    for name, item in value.own_properties().items():
+        text = _plain_text(item, depth)
+        if text is None:
+            return None
+        parts.append(f"{quote(name)}:{text}")
+    return parts
+
+
+def _plain_items(items: list[Any], depth: int) -> list[str] | None:
+    parts = []
+    for item in items:
+        text = _plain_text(item, depth)
+        if text is None:
+            return None
+        parts.append(text)
+    return parts
 
 
 class _Writer:

@@ -139,3 +139,26 @@ def test_cycles_and_bigints_are_refused():
     )
     with pytest.raises(JsException, match="Do not know how to serialize a BigInt"):
         stringify(JsBigInt(1))
+
+
+_texts = st.text(st.characters() | st.characters(categories=["Cs"]) | st.sampled_from('"\\\n\x00'), max_size=4)
+_leaves = st.one_of(
+    _texts,
+    st.booleans(),
+    st.integers(-(2**53) + 1, 2**53 - 1),
+    st.floats(),
+    st.sampled_from([None, jsnull, len]),
+)
+_trees = st.recursive(
+    _leaves,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(JsArray)
+        | st.dictionaries(_texts | st.just("1"), inner, max_size=3).map(JsObject)
+    ),
+    max_leaves=8,
+)
+
+
+@given(_trees)
+def test_a_value_is_the_same_text_whether_it_is_plain_or_not(value):
+    assert stringify(value) == stringify(value, None, 0)  # indentation, even none, goes another way

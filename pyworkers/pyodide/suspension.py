@@ -18,7 +18,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 T = TypeVar("T")
 
-_MAX_IDLE: Final = 64
+MAX_IDLE: Final = 64  # worklets that are kept to be used again
 
 
 class Meter(Protocol):
@@ -113,9 +113,11 @@ class Suspendable:
             finally:
                 meter.leave()
             if type(result) is _Outcome:
-                if len(idle) < _MAX_IDLE:
+                if len(idle) < MAX_IDLE:
                     worklet.gr_context = None
                     idle.append(worklet)
+                else:
+                    worklet.switch(None)  # ends it: one that is only forgotten is never freed
                 value, error = result.take()
                 if error is not None:
                     raise error
@@ -139,10 +141,13 @@ async def run_suspendable(coroutine: Coroutine[Any, Any, T]) -> T:
     return result
 
 
-def _run(message: tuple[Callable[[Any], Any], Any]) -> None:
-    """Step one coroutine after another to its end; runs inside a worklet, whose parent is whoever drives it."""
+def _run(message: tuple[Callable[[Any], Any], Any] | None) -> None:
+    """Step one coroutine after another to its end; runs inside a worklet, whose parent is whoever drives it.
+
+    It ends at None. The garbage collector does not look into a suspended greenlet, so none is dropped before it ended.
+    """
     worklet = getcurrent()
-    while True:
+    while message is not None:
         step, argument = message
         yielded = None
         while True:

@@ -232,15 +232,32 @@ async def test_a_model_that_falls_silent_ends_the_stream(worker, name):
     generation.release()
 
 
-async def test_a_reader_that_is_slow_is_not_the_models_fault(worker):
+async def test_a_reader_that_is_slow_is_not_the_models_fault(worker, monkeypatch):
+    loop, looks = asyncio.get_running_loop(), []
+    call_later = loop.call_later
+
+    def noted(delay_s, callback, *arguments):
+        if callback.__name__ == "_look":
+            looks.append((callback, arguments))
+        return call_later(delay_s, callback, *arguments)
+
+    monkeypatch.setattr(loop, "call_later", noted)
     ai = FakeAI(first=[frame({"response": "a"}), frame({"response": "b"})])
-    generation = Generation(ai, chat(), settings=Settings(timeout_s=0.01))
+    generation = Generation(ai, chat(), settings=Settings(timeout_s=60))
     await generation.start()
-    timers = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.05, timers.set)
-    await timers.wait()
+    ((look, arguments),) = looks
+    look(*arguments)  # the minute is over, and nobody has read on
     _, error = await body_of(generation)
-    assert (error, (await generation.outcome).result) == (None, "done")
+    assert (error, (await generation.outcome).result, len(looks)) == (None, "done", 2)
+    generation.release()
+
+
+async def test_a_model_that_has_said_all_is_let_go_at_once(worker):
+    ai = FakeAI(first=[frame({"response": "Hi"}), b"data: [DONE]\n\n", None])
+    generation = Generation(ai, chat())
+    await generation.start()
+    _, error = await body_of(generation)
+    assert (error, (await generation.outcome).result, ai.cancelled) == (None, "done", 1)
     generation.release()
 
 

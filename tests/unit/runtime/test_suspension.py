@@ -2,11 +2,14 @@
 
 import asyncio
 import contextvars
+import gc
 import time
+import weakref
 
 import pytest
+from greenlet import getcurrent
 
-from pyworkers.pyodide.suspension import Suspendable, can_run_sync, run_suspendable, run_sync
+from pyworkers.pyodide.suspension import MAX_IDLE, Suspendable, can_run_sync, run_suspendable, run_sync
 
 variable = contextvars.ContextVar("variable", default="unset")
 
@@ -159,3 +162,19 @@ def test_the_meter_is_told_of_every_stretch():
 
     # Three stretches of the handler, and two of what it waits for in run_sync.
     assert asyncio.run(main()) == ["in", "out"] * 5
+
+
+def test_what_ran_many_at_once_is_freed_but_for_a_few():
+    made = weakref.WeakSet()
+
+    async def handler():
+        made.add(getcurrent())
+        await asyncio.sleep(0)
+
+    async def main():
+        for _ in range(2):
+            await asyncio.gather(*[run_suspendable(handler()) for _ in range(4 * MAX_IDLE)])
+        gc.collect()
+        return len(made)
+
+    assert asyncio.run(main()) <= MAX_IDLE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
+from contextlib import suppress
 from typing import Any, Final
 
 from pyodide.ffi import JsException
@@ -32,10 +33,16 @@ _NUMBERED: Final = re.compile(r"(?:\w+: )?(\d{4}): (.*)", re.DOTALL)
 
 
 class AIStream:
-    """Events of one generation, in order. `open_ai_stream` makes one."""
+    """Events of one generation, in order. `open_ai_stream` makes one.
 
-    def __init__(self, reader: Any, first: AIEvent | None = None) -> None:
+    Args:
+        reader: of the model's bytes; None where ``first`` is all there is.
+        idle_s: how long a read may wait until the model is given up; None is for ever.
+    """
+
+    def __init__(self, reader: Any, first: AIEvent | None = None, *, idle_s: float | None = None) -> None:
         self._reader = reader
+        self._idle_s = idle_s
         self._decoder = SseDecoder()
         self._ready: deque[AIEvent] = deque([] if first is None else [first])
         self.is_cancelled = False
@@ -45,14 +52,10 @@ class AIStream:
         self._timer: Any = None
         self._cancelling: Any = None
 
-    def watch(self, idle_s: float) -> None:
-        """Give the model up when it says nothing for so long; one timer for the whole stream, not one a token."""
-        loop = asyncio.get_running_loop()
-        self._heard_at = loop.time()
-        self._timer = loop.call_later(idle_s, self._look, loop, idle_s)
-
     async def next(self) -> AIEvent:
         """Return the next event; an end event after the last, and from then on.
+
+        The model's stream is let go at its end event, not where its bytes end: nobody reads on to there.
 
         Raises:
             JsException: the stream broke.
@@ -62,21 +65,19 @@ class AIStream:
             reader = self._reader
             if reader is None:
                 return AIEvent(is_end=True)
-            self._is_reading = True
-            try:
-                part = await reader.read()
-            finally:
-                self._is_reading = False
+            part = await self._read(reader)
             if self._timed_out_s is not None:
                 raise TimeoutError(f"the model said nothing for {self._timed_out_s:g} s")
-            self._heard_at = asyncio.get_running_loop().time()
             if part.done:
                 self._reader = None
                 self._stop_watching()
                 self._ready.extend(map(read_event, self._decoder.finish()))
             else:
                 self._ready.extend(map(read_event, self._decoder.feed(part.value.to_bytes())))
-        return self._ready.popleft()
+        event = self._ready.popleft()
+        if event.is_end:
+            await self._let_go()
+        return event
 
     @property
     def has_ready(self) -> bool:
@@ -93,15 +94,36 @@ class AIStream:
         elif reader is not None:
             await reader.cancel("the client is gone")
 
-    def _look(self, loop: asyncio.AbstractEventLoop, idle_s: float) -> None:
-        """Cancel a read that has waited too long; a client that reads slowly is no fault of the model."""
-        if self._reader is None:
+    async def _read(self, reader: Any) -> Any:
+        """Read, watched by one timer for many reads, which is set anew only when a read begins without one."""
+        loop = asyncio.get_running_loop()
+        self._is_reading, self._heard_at = True, loop.time()
+        if self._timer is None and self._idle_s is not None:
+            self._timer = loop.call_later(self._idle_s, self._look, self._idle_s)
+        try:
+            return await reader.read()
+        finally:
+            self._is_reading = False
+
+    async def _let_go(self) -> None:
+        self._stop_watching()
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            with suppress(Exception):  # the answer is complete, whatever becomes of the rest
+                await reader.cancel("the answer is complete")
+
+    def _look(self, idle_s: float) -> None:
+        """Cancel a read that has waited too long; a client that reads slowly is no fault of the model.
+
+        Between two reads there is nothing to watch, and a timer would keep a stream that nobody reads any more.
+        """
+        self._timer = None
+        if self._reader is None or not self._is_reading:
             return
-        if not self._is_reading:
-            self._heard_at = loop.time()
+        loop = asyncio.get_running_loop()
         left_s = self._heard_at + idle_s - loop.time()
         if left_s > 0:
-            self._timer = loop.call_later(left_s, self._look, loop, idle_s)
+            self._timer = loop.call_later(left_s, self._look, idle_s)
             return
         self._timed_out_s = idle_s
         self._cancelling = self._reader.cancel("the model is too slow")  # the read that waits ends with it
@@ -135,9 +157,7 @@ async def open_ai_stream(ai: Any, model: str, request: GenerationRequest, *, tim
     except JsException as error:
         raise ai_error(error.message) from error
     if hasattr(result, "getReader"):
-        stream = AIStream(result.getReader())
-        stream.watch(timeout_s)
-        return stream
+        return AIStream(result.getReader(), idle_s=timeout_s)
     return AIStream(None, whole_answer(result))  # a model that does not stream answers at once
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import gc
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -34,6 +35,10 @@ def one_tree_at_a_time(parse: Callable[..., ast.AST]) -> Callable[..., ast.AST]:
 
     return parse_alone
 
+
+# A shell ignores Ctrl-C for what it runs in the background, and so would the commands that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if sys.version_info < (3, 11, 8):
     ast.parse = one_tree_at_a_time(ast.parse)  # type: ignore[assignment]  # its overloads

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 import unicodedata
@@ -15,10 +16,18 @@ import click
 
 T = TypeVar("T")
 
-# What is over sooner shows no progress.
+# What is over sooner shows no progress; PYWORKERS_PATIENCE_S sets it.
 PATIENCE_S: Final = 1.0
 _TICK_S: Final = 0.1
 _LARGEST_EXACT: Final = 1e21  # from here on JavaScript prints an exponent
+
+
+def patience_s() -> float:
+    """Return how many seconds something may take before it shows how far it is."""
+    try:
+        return float(os.environ["PYWORKERS_PATIENCE_S"])
+    except (KeyError, ValueError):
+        return PATIENCE_S
 
 
 def note(text: str) -> None:
@@ -79,7 +88,7 @@ async def busy(label: str) -> AsyncIterator[None]:
     async def show() -> None:
         nonlocal is_drawn
         started_s = time.monotonic()
-        await asyncio.sleep(PATIENCE_S)
+        await asyncio.sleep(patience_s())
         if not sys.stderr.isatty():
             note(f"{label} ...")
             return
@@ -108,14 +117,14 @@ class _Bar:
         self._unit = unit
         self._done = 0
         self._tenth = -1
-        self._started_s = time.monotonic()
+        self._shown_from_s = time.monotonic() + patience_s()
         self._drawn_s = 0.0
 
     def advance(self, amount: int) -> None:
         """Count; draw, where it is time to."""
         self._done += amount
         now_s = time.monotonic()
-        if now_s - self._started_s < PATIENCE_S:
+        if now_s < self._shown_from_s:
             return
         if sys.stderr.isatty():
             if now_s - self._drawn_s >= _TICK_S:

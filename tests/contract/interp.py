@@ -26,7 +26,7 @@ from pyworkers.js.scope import module as js
 from pyworkers.js.values import JsObject
 
 RECORDINGS = Path(__file__).parent / "recordings"
-HANG_AFTER_S = 20.0
+HANG_AFTER_S = 120.0
 
 Step = Mapping[str, Any]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-import time
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
@@ -286,10 +285,10 @@ class Decoder:
         return Date.js_new(text)
 
     def _now(self, offset_ms: float) -> Date:
-        return Date(time.time() * 1000 + offset_ms)
+        return Date(js.Date.now() + offset_ms)
 
     def _epoch(self, offset_s: int) -> int:
-        return int(time.time()) + offset_s
+        return int(js.Date.now() / 1000) + offset_s
 
     def _b64(self, text: str) -> Uint8Array:
         return Uint8Array(ArrayBuffer(base64.b64decode(text)))

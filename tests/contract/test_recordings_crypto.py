@@ -5,12 +5,12 @@ Its keys were made for it. What depends on chance (signatures of ECDSA and RSA-P
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
 import pytest
 from interp import RECORDINGS, build_scope, misses, record
+from loop_time import run
 
 CASES = json.loads((RECORDINGS / "own" / "crypto.json").read_text())["cases"]
 HANG_AFTER_S = 1.0  # one of the promises never settles, in the recording either
@@ -19,5 +19,5 @@ HANG_AFTER_S = 1.0  # one of the promises never settles, in the recording either
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in CASES])
 def test_recorded_crypto_case_answers_as_recorded(case: dict[str, Any]) -> None:
     hang_after_s = HANG_AFTER_S if {"hangs": True} in case["results"] else None
-    results = asyncio.run(record(case["steps"], build_scope({}), hang_after_s=hang_after_s))
+    results = run(record(case["steps"], build_scope({}), hang_after_s=hang_after_s))
     assert misses(case, results) == {}

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from interp import also_accepted, build_scope, load_cases, misses, not_expressible, record
+from loop_time import LoopClock, loop_runner
 from replay import own_cases
 
-from pyworkers.clock import SystemClock
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import jsnull
 from pyworkers.js.promise import JsPromise
@@ -57,7 +57,13 @@ def worker_config(tmp_path):
 
 @pytest.fixture
 def clock():
-    return SystemClock()  # the recorded cases wait in real time
+    return LoopClock()
+
+
+@pytest.fixture
+def event_loop_runner():
+    with loop_runner() as runner:
+        yield runner
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in CASES])

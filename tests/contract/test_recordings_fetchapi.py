@@ -4,15 +4,15 @@ FormData, events, timers and the other globals.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from functools import cache
 from typing import Any
 
 import pytest
+from loop_time import LoopClock
+from loop_time import run as run_on_loop_time
 from replay import CONFIG, HERE, cases_of, verdict
 
-from pyworkers.clock import SystemClock
 from pyworkers.config import load_project
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.stores import Stores
@@ -31,7 +31,7 @@ def results_by_case() -> dict[str, list[Any]]:
     """Run every case, one after the other, in one worker: they share nothing but its globals."""
 
     async def run() -> dict[str, list[Any]]:
-        clock = SystemClock()
+        clock = LoopClock()
         project = load_project(HERE, [CONFIG])
         async with Runtime(project, Stores(None, project, clock), clock=clock) as runtime:
             worker = TestWorker(runtime, project.primary.name)
@@ -41,4 +41,4 @@ def results_by_case() -> dict[str, list[Any]]:
                 results[case["id"]] = json.loads(await response.text())
             return results
 
-    return asyncio.run(run())
+    return run_on_loop_time(run())

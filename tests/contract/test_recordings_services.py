@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any
 
 import pytest
 from interp import also_accepted, build_scope, load_cases, misses, not_expressible, record
+from loop_time import LoopClock, run
 from replay import own_cases
 from service_workers.javascript import JavaScriptTarget, LocalTarget
 
-from pyworkers.clock import SystemClock
 from pyworkers.config import load_project
 from pyworkers.runtime.metrics import Metrics
 from pyworkers.runtime.runtime import Runtime
@@ -29,7 +28,7 @@ WORKERS = Path(__file__).parent / "service_workers"
 
 
 async def replay(case: dict[str, Any]) -> list[Any]:
-    clock = SystemClock()
+    clock = LoopClock()
     project = load_project(WORKERS, [WORKERS / name for name in ("main", "target", "old", "empty")], environ={})
     async with Runtime(project, Stores(None, project, clock), clock=clock) as runtime:
         for error in runtime.load_errors.values():
@@ -52,7 +51,7 @@ def parameters(cases: Iterable[dict[str, Any]]) -> list[Any]:
     "case", parameters([*filter(is_expressible, CASES), *(case for case in OWN if case["group"] == "fetch")])
 )
 def test_recorded_services_case_answers_as_recorded(case: dict[str, Any]) -> None:
-    found = misses(case, asyncio.run(replay(case)), accept=ACCEPTED)
+    found = misses(case, run(replay(case)), accept=ACCEPTED)
     assert {index: lines for index, lines in found.items() if f"{case['id']}#{index}" not in INEXPRESSIBLE} == {}
 
 
@@ -66,4 +65,4 @@ def test_recorded_case_of_a_target_in_javascript_answers_as_recorded(case: dict[
     target: Any = JavaScriptTarget()
     service = Fetcher(lambda: target, service="target", binding="SVC", metrics=Metrics())
     scope = build_scope({"SVC": service}, Target=LocalTarget(), ctx=None)
-    assert misses(case, asyncio.run(record(case["steps"], scope, hang_after_s=1))) == {}
+    assert misses(case, run(record(case["steps"], scope, hang_after_s=1))) == {}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from interp import build_scope, load_cases, misses, record
+from loop_time import run
 from replay import own_cases
 
 from pyworkers.clock import ManualClock
@@ -59,4 +59,4 @@ async def replay(case: dict[str, Any], folder: Path) -> list[Any]:
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in CASES])
 def test_recorded_case_of_a_small_binding_answers_as_recorded(case: dict[str, Any], tmp_path: Path) -> None:
-    assert misses(case, asyncio.run(replay(case, tmp_path))) == {}
+    assert misses(case, run(replay(case, tmp_path))) == {}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from interp import RECORDINGS, Interpreter, build_scope, load_cases, misses
+from loop_time import LoopClock, loop_runner
 
-from pyworkers.clock import SystemClock
 from pyworkers.js.values import JsObject
 
 HERE = Path(__file__).parent
@@ -38,8 +39,14 @@ def worker_config(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def clock() -> SystemClock:
-    return SystemClock()  # the recorded cases wait in real time
+def clock() -> LoopClock:
+    return LoopClock()
+
+
+@pytest.fixture
+def event_loop_runner() -> Iterator[asyncio.Runner]:
+    with loop_runner() as runner:
+        yield runner
 
 
 async def wait_status(instance: Any, wanted: Any, *, limit_ms: int) -> Any:

@@ -9,6 +9,12 @@ import pytest
 from dev_process import CONFIG, Dev, StartDev
 
 
+@pytest.fixture(autouse=True)
+def no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command says is what it does, however long that takes on a busy machine."""
+    monkeypatch.setenv("PYWORKERS_PATIENCE_S", "3600")
+
+
 @pytest.fixture
 def make_worker(tmp_path: Path) -> Callable[..., Path]:
     """Write a worker: ``make_worker("name", source, config="further TOML", folder=...)``; returns its folder."""

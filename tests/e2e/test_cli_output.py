@@ -22,6 +22,12 @@ class Terminal(io.StringIO):
         return self._is_terminal
 
 
+@pytest.fixture(autouse=True)
+def no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is progress here."""
+    monkeypatch.delenv("PYWORKERS_PATIENCE_S", raising=False)
+
+
 @pytest.fixture(params=[True, False], ids=["terminal", "pipe"])
 def err(request: pytest.FixtureRequest) -> Terminal:
     return Terminal(is_terminal=request.param)
@@ -68,7 +74,7 @@ def test_an_amount_that_is_not_known_is_counted(err: Terminal, clock: list[float
 
 
 def test_one_long_step_shows_that_it_goes_on(err: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output, "PATIENCE_S", 0)
+    monkeypatch.setenv("PYWORKERS_PATIENCE_S", "0")
     drawn = asyncio.Event()
     monkeypatch.setattr(output, "_TICK_S", 0)
     plain = output.click.echo

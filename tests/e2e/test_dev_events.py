@@ -142,7 +142,10 @@ def test_tail_shows_the_events_that_are_asked_for(dev: Dev, folder: Path, filter
                 next(lines)
     finally:
         tail.send_signal(signal.SIGINT)
-        out = tail.communicate(timeout=HANG_S)[0]
+        try:
+            out = tail.communicate(timeout=HANG_S)[0]
+        finally:
+            tail.kill()
     decoder, events, at = json.JSONDecoder(), [], 0
     while at < len(out.rstrip()):
         event, at = decoder.raw_decode(out, at)

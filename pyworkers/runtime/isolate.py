@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pyworkers.config.model import WorkerConfig
 from pyworkers.errors import WorkerLoadError
 from pyworkers.js.primitives import is_nullish, jsnull
+from pyworkers.js.promise import JsPromise
 from pyworkers.js.realm import REALM, Realm
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
@@ -267,7 +268,16 @@ class Isolate:
             returned = handler(*args)
         if type(returned) is CoroutineType or (not isinstance(returned, sdk.Response) and _is_awaitable(returned)):
             returned = await returned
+            while not isinstance(returned, sdk.Response) and self._is_adopted(returned):
+                returned = await returned
         return self._response(returned)
+
+    def _is_adopted(self, value: Any) -> bool:
+        """Tell whether JavaScript, given this as a result, waits for it: a promise; in a legacy handler a coroutine too.
+
+        Source: workerd, src/pyodide/python-entrypoint-helper.ts
+        """
+        return (self.handlers.legacy or isinstance(value, JsPromise)) and _is_awaitable(value)
 
     def _response(self, returned: Any) -> Response:
         response = getattr(returned, "js_object", returned)

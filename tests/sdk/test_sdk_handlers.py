@@ -171,6 +171,12 @@ async def test_handlers_that_are_not_there(worker):
     )
 
 
+@pytest.mark.worker_config(Dated("plain/unawaited.py", "2026-09-10"))
+async def test_a_class_may_return_a_promise_but_no_awaitable_of_python(worker):
+    assert await (await worker.fetch("/promise")).text() == "a promise"
+    assert (await error_of(lambda: worker.fetch("/later")))[0] == "builtins.TypeError"
+
+
 # ---- legacy handlers
 
 
@@ -197,6 +203,14 @@ async def test_a_flag_brings_legacy_handlers_back(worker):
 @pytest.mark.worker_config(Dated("legacy/decorated.py", "2025-08-13", more=COLOR))
 async def test_the_decorator_converts(worker):
     assert await (await worker.fetch("/")).text() == "workers.request.Request workers.rpc._EnvWrapper blue on_fetch"
+
+
+@pytest.mark.worker_config(Dated("legacy/unawaited.py", "2025-08-13"))
+@pytest.mark.parametrize(
+    ("path", "text"), [("/promise", "a promise"), ("/sdk", "of the SDK"), ("/coroutine", "a coroutine")]
+)
+async def test_legacy_handlers_may_return_what_has_to_be_awaited(worker, path, text):
+    assert await (await worker.fetch(path)).text() == text
 
 
 @pytest.mark.worker_config(Dated("legacy/classes.py", "2025-08-13", more=COLOR))

@@ -35,7 +35,7 @@ from pyworkers.runtime.events import EVENT, Event, current_event
 from pyworkers.runtime.failures import format_traceback, where
 from pyworkers.runtime.handlers import AN_ERROR_RESPONSE, NO_FETCH, NOT_A_RESPONSE, Handlers, find_handlers
 from pyworkers.runtime.limits import CpuLimitExceeded
-from pyworkers.runtime.loader import ModuleNamespace
+from pyworkers.runtime.loader import RUNNING, ModuleNamespace
 from pyworkers.runtime.metrics import Metrics
 from pyworkers.runtime.tail import JsRpcEventInfo, Tracer, fetch_info, trigger_info
 
@@ -87,6 +87,7 @@ class Isolate:
         started_s = perf_counter()
         before = sys.getallocatedblocks()
         self.namespace = ModuleNamespace(config.name, _roots(config))
+        self.context.run(RUNNING.set, self.namespace)
         self.sdk, self.handlers = self._load()
         self.metrics.cold_starts += 1
         self.metrics.cold_start_s = perf_counter() - started_s
@@ -273,7 +274,7 @@ class Isolate:
         return self._response(returned)
 
     def _is_adopted(self, value: Any) -> bool:
-        """Tell whether JavaScript, given this as a result, waits for it: a promise; in a legacy handler a coroutine too.
+        """Tell whether JavaScript, given this as a result, waits for it: promises, in legacy handlers coroutines too.
 
         Source: workerd, src/pyodide/python-entrypoint-helper.ts
         """

@@ -4,7 +4,8 @@ A worker's modules live in ``sys.modules`` under names that start with the names
 ``_w_api_1.entry``; so two workers may both have ``entry.py`` and ``lib.py``, and everything that looks a class up by
 its module (dataclasses, pickle, typing, pydantic) works. The modules get builtins of their own, whose ``__import__``
 looks for an absolute name among the worker's files first, as it would be found on the platform's ``sys.path``, and then
-falls back to the ordinary import system: the standard library and installed packages are shared.
+falls back to the ordinary import system: the standard library and installed packages are shared. An installed package
+that imports by name (Django its settings, applications and URLs) is told the files of the worker that is running.
 
 Limits: code that reads ``sys.modules["lib"]`` itself does not find it, and an extension module in ``python_modules``
 loads once a process.
@@ -20,6 +21,7 @@ import itertools
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -33,6 +35,10 @@ _generations = itertools.count(1)
 _namespaces: dict[str, ModuleNamespace] = {}
 _plain_import = builtins.__import__
 _plain_import_module = importlib.import_module
+
+
+# The modules of the worker whose code runs, or is being loaded.
+RUNNING: ContextVar[ModuleNamespace | None] = ContextVar("running_namespace", default=None)
 
 
 class ModuleNamespace:
@@ -187,12 +193,39 @@ def _spec(fullname: str, file: Path, locations: list[str] | None) -> ModuleSpec 
 
 
 def _import_module(name: str, package: str | None = None) -> ModuleType:
-    """``importlib.import_module``: a call from a worker's module looks among the worker's files first."""
+    """``importlib.import_module``, for the modules of workers and for what they call: the worker's files come first.
+
+    For an installed package they come last, for it may mean another package of the same name.
+    """
     caller = sys._getframe(1).f_globals.get("__name__", "")
     namespace = _namespaces.get(caller.partition(".")[0])
-    if namespace is not None and not name.startswith(".") and namespace.owns(name.partition(".")[0]):
+    top = name.partition(".")[0]
+    if namespace is None and (running := RUNNING.get()) is not None and running.owns(top) and not _is_installed(top):
+        namespace = running
+    if namespace is None or not namespace.owns(top):  # relative names are nobody's: they begin with a dot
+        return _plain_import_module(name, package)
+    if plain_name(caller).startswith("django."):
+        _let_django_know(caller)
+    try:
         return _plain_import_module(f"{namespace.prefix}.{name}", package)
-    return _plain_import_module(name, package)
+    except ModuleNotFoundError as error:
+        namespace._name_plainly(error)
+        raise
+
+
+def _let_django_know(caller: str) -> None:
+    """Let Django find a model's application, by the name of the model's module: `proj.models` is of the app `proj`."""
+    registry = sys.modules.get(caller[: len(caller) - len(plain_name(caller))] + "django.apps.registry")
+    apps: Any = getattr(registry, "Apps", None)
+    if apps is None or getattr(apps.get_containing_app_config, "knows_workers", False):
+        return
+    find = apps.get_containing_app_config
+
+    def get_containing_app_config(self: object, object_name: str) -> object:
+        return find(self, plain_name(object_name))
+
+    get_containing_app_config.knows_workers = True  # type: ignore[attr-defined]  # a mark on the function
+    apps.get_containing_app_config = get_containing_app_config
 
 
 def _install() -> None:

@@ -1,14 +1,16 @@
 """Two workers with the same module names do not meet."""
 
+import contextvars
 import dataclasses
 import json
 import pickle
+import subprocess
 import sys
 import typing
 
 import pytest
 
-from pyworkers.runtime.loader import ModuleNamespace, plain_name
+from pyworkers.runtime.loader import RUNNING, ModuleNamespace, plain_name
 
 
 @pytest.fixture
@@ -116,3 +118,66 @@ def test_plain_name_drops_the_prefix(namespace):
     space = namespace("w", {"entry.py": ""})
     assert plain_name(space.load("entry").__name__) == "entry"
     assert plain_name("json") == "json"
+
+
+def test_an_installed_package_is_told_the_files_of_the_running_worker(namespace, tmp_path, monkeypatch):
+    (tmp_path / "installed").mkdir()
+    (tmp_path / "installed" / "framework_of_test.py").write_text(
+        "from importlib import import_module\ndef load(name):\n    return import_module(name)"
+    )
+    (tmp_path / "installed" / "taken_of_test.py").write_text("WHOSE = 'installed'")
+    space = namespace(
+        "w", {"entry.py": "", "project/settings.py": "DEBUG = True", "taken_of_test.py": "WHOSE = 'worker'"}
+    )
+    monkeypatch.syspath_prepend(str(tmp_path / "installed"))
+    framework = space.import_module("framework_of_test")
+    with pytest.raises(ModuleNotFoundError, match="No module named 'project'"):
+        framework.load("project.settings")
+    context = contextvars.copy_context()
+    context.run(RUNNING.set, space)
+    assert context.run(framework.load, "project.settings").DEBUG is True
+    assert context.run(framework.load, "taken_of_test").WHOSE == "installed"
+    assert context.run(framework.load, "json") is json
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'project\.urls'$"):
+        context.run(framework.load, "project.urls")
+    for name in ("framework_of_test", "taken_of_test"):
+        del sys.modules[name]
+
+
+DJANGO = """
+import contextvars, sys
+from pathlib import Path
+from pyworkers.runtime.loader import RUNNING, ModuleNamespace
+
+def run():
+    entry = space.load("entry")
+    from django.urls import resolve
+    print(entry.application.__class__.__name__, resolve("/tasks").func.__name__)
+    print(space.import_module("todo.models").Task._meta.app_label)
+
+space = ModuleNamespace("w", [Path(sys.argv[1])])
+context = contextvars.copy_context()
+context.run(RUNNING.set, space)
+context.run(run)
+"""
+
+
+def test_a_django_project_finds_its_settings_applications_and_models(tmp_path):
+    files = {
+        "entry.py": "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'project.settings'\n"
+        "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()",
+        "project/__init__.py": "",
+        "project/settings.py": "SECRET_KEY = 'x'\nROOT_URLCONF = 'project.urls'\nINSTALLED_APPS = ['todo']",
+        "project/urls.py": "from django.urls import include, path\nurlpatterns = [path('', include('todo.urls'))]",
+        "todo/__init__.py": "",
+        "todo/models.py": "from django.db import models\nclass Task(models.Model):\n    title = models.TextField()",
+        "todo/urls.py": "from django.urls import path\ndef tasks(request): ...\nurlpatterns = [path('tasks', tasks)]",
+    }
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    # A process of its own: Django is configured once in a process.
+    done = subprocess.run(
+        [sys.executable, "-c", DJANGO, str(tmp_path)], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (done.stdout, done.stderr) == ("WSGIHandler tasks\ntodo\n", "")

@@ -9,6 +9,7 @@ Source: sqlite.org/wal.html; sqlite.org/pragma.html#pragma_synchronous
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,48 @@ def open_database(
             connection.close()
             raise
         return connection
+
+
+class LogMover:
+    """Has a thread of its own move a long write-ahead log into the file: that syncs the disk, which may take long.
+
+    Args:
+        path: the file; None, which has no log, is left alone.
+        name: the thread's.
+    """
+
+    def __init__(self, path: Path | None, name: str) -> None:
+        self._path = path
+        self._name = name
+        self._thread: threading.Thread | None = None
+
+    def watch(self, connection: apsw.Connection) -> None:
+        """Look at the log after every commit of a connection, which no longer moves it itself."""
+        if self._path is not None:
+            connection.set_wal_hook(self._after_commit)
+
+    def join(self) -> None:
+        """Wait until nothing is being moved; blocking."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join()
+
+    def _after_commit(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        if pages >= CHECKPOINT_PAGES and (self._thread is None or not self._thread.is_alive()):
+            self._thread = threading.Thread(target=self._move, name=self._name, daemon=True)
+            self._thread.start()
+        return apsw.SQLITE_OK
+
+    def _move(self) -> None:
+        try:
+            connection = open_database(self._path)
+            try:
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            finally:
+                connection.close()
+        except Exception:
+            # The log is whole without it; the next commit tries again.
+            return
 
 
 @contextmanager

@@ -23,11 +23,18 @@ class WorkThread:
         self._name = name
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._awaited = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether everything given to `run` is done; on the loop that gave it."""
+        return not self._awaited
 
     async def run(self, work: Callable[[], R]) -> R:
         """Run ``work`` on the thread and return what it returns."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
+        self._awaited += 1
         self._jobs.put((work, loop, future))
         self._start()
         return await future
@@ -55,10 +62,20 @@ class WorkThread:
             try:
                 result = work()
             except BaseException as error:
-                _deliver(loop, _fail, future, error)
+                _deliver(loop, self._fail, future, error)
             else:
-                _deliver(loop, _succeed, future, result)
+                _deliver(loop, self._succeed, future, result)
             del job, work, loop, future  # a waiting thread keeps nothing alive
+
+    def _succeed(self, future: asyncio.Future[Any], result: object) -> None:
+        self._awaited -= 1
+        if not future.done():
+            future.set_result(result)
+
+    def _fail(self, future: asyncio.Future[Any], error: BaseException) -> None:
+        self._awaited -= 1
+        if not future.done():
+            future.set_exception(error)
 
 
 def _deliver(loop: asyncio.AbstractEventLoop | None, settle: Callable[..., None], future: Any, outcome: object) -> None:
@@ -68,13 +85,3 @@ def _deliver(loop: asyncio.AbstractEventLoop | None, settle: Callable[..., None]
         loop.call_soon_threadsafe(settle, future, outcome)
     except RuntimeError:
         return  # the loop is closed: nobody waits
-
-
-def _succeed(future: asyncio.Future[Any], result: object) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)

@@ -29,6 +29,12 @@ _REFUSED_FUNCTIONS: Final = """
 """
 # Calling `load_extension` fails all the same: it is switched off.
 FUNCTIONS: Final = frozenset(_FUNCTIONS.split())
+# Functions one call of which may take long, however few of SQLite's instructions the statement has.
+_LENGTHY_FUNCTIONS: Final = """
+    count format glob group_concat hex instr json_group_array json_group_object jsonb_group_array jsonb_group_object
+    like printf quote randomblob replace string_agg unhex zeroblob bm25 highlight match snippet load_extension
+"""
+LENGTHY_FUNCTIONS: Final = frozenset(_LENGTHY_FUNCTIONS.split())
 # Functions that the platform's SQLite has and SQL must not call; it has no others.
 REFUSED_FUNCTIONS: Final = frozenset(_REFUSED_FUNCTIONS.split())
 # What ALTER TABLE calls; SQL of a user cannot.

@@ -9,10 +9,15 @@ from typing import Final
 import apsw
 
 from pyworkers.engines.d1.authorizer import Authorizer
-from pyworkers.engines.d1.connection import STATEMENTS_KEPT, STEPS_BETWEEN_LOOKS, Rows
+from pyworkers.engines.d1.connection import (
+    STATEMENTS_KEPT,
+    STEPS_BETWEEN_LOOKS,
+    STEPS_BETWEEN_QUICK_LOOKS,
+    Rows,
+)
 from pyworkers.engines.d1.limits import FLOAT_DIGITS, LIMITS, MAX_SQL_BYTES
 from pyworkers.engines.d1.protocol import D1Value, Refusal, SqlError, StatementRefused
-from pyworkers.engines.sqlite import engine_error, open_database
+from pyworkers.engines.sqlite import BUSY_TIMEOUT_MS, LogMover, engine_error, open_database
 
 _UNUSABLE: Final = (apsw.BusyError, apsw.LockedError, apsw.CorruptError, apsw.NotADBError)
 
@@ -40,6 +45,8 @@ class ApswConnection:
             if isinstance(error, apsw.Error):
                 raise engine_error(error, path) from error
             raise
+        self._log = LogMover(path, "d1-checkpoint")
+        self._log.watch(self._database)
         self.total_changes = self._database.total_changes
         self.changes = self._database.changes
         self.last_insert_rowid = self._database.last_insert_rowid
@@ -59,7 +66,14 @@ class ApswConnection:
         for name, value in LIMITS.items():
             self._database.limit(getattr(apsw, name), value)
         self._database.authorizer = authorizer
-        self._database.set_progress_handler(is_overdue, STEPS_BETWEEN_LOOKS)
+        self._is_overdue = is_overdue
+        self.hurry(is_hurried=False)
+
+    def hurry(self, *, is_hurried: bool) -> None:
+        """Look at the time often and wait for no lock of another process; or as it was before."""
+        steps = STEPS_BETWEEN_QUICK_LOOKS if is_hurried else STEPS_BETWEEN_LOOKS
+        self._database.set_progress_handler(self._is_overdue, steps)
+        self._database.set_busy_timeout(0 if is_hurried else BUSY_TIMEOUT_MS)
 
     def own(self, sql: str, params: tuple[D1Value, ...] = (), *, is_kept: bool = False) -> D1Value:
         """Run a statement of the engine's; return the first value of its first row, None where there is none."""
@@ -118,6 +132,7 @@ class ApswConnection:
 
     def close(self) -> None:
         """Give the file back."""
+        self._log.join()
         self._database.close()
 
     def _look(self, cursor: apsw.Cursor, _sql: str, _params: object) -> bool:

@@ -54,7 +54,9 @@ class Authorizer:
         absent: the function or table that the statement uses and the platform does not have, as SQLite reports it.
         writes: the tables that the statement writes, as (action, table, column or None, depth is 0).
         creations: the schema changes of the statement, as (action, the table or view that they concern).
-        reads_tables: the statement reads a table.
+        tables: the tables that the statement reads.
+        calls_functions: the statement calls a function.
+        is_lengthy: the statement calls a function one call of which may take long.
     """
 
     def __init__(self) -> None:
@@ -68,7 +70,9 @@ class Authorizer:
         self.absent: tuple[str, str] | None = None
         self.writes: list[tuple[int, str, str | None, bool]] = []
         self.creations: list[tuple[int, str]] = []
-        self.reads_tables = False
+        self.tables: set[str] = set()
+        self.calls_functions = False
+        self.is_lengthy = False
 
     def explain(self, error: SqlError) -> SqlError:
         """Return SQLite's error about a refused statement as the platform's SQLite would have it."""
@@ -115,11 +119,14 @@ class Authorizer:
             return sqlite3.SQLITE_DENY
         if table.startswith(RESERVED_PREFIX):
             return sqlite3.SQLITE_DENY
-        self.reads_tables = True
+        self.tables.add(table)
         return sqlite3.SQLITE_OK
 
     def _function(self, name: str) -> int:
         # A column's default keeps its spelling: CURRENT_TIMESTAMP.
+        self.calls_functions = True
+        if name.lower() in allowed.LENGTHY_FUNCTIONS:
+            self.is_lengthy = True
         if name.lower() in allowed.FUNCTIONS or name.startswith(allowed.INTERNAL_FUNCTIONS):
             return sqlite3.SQLITE_OK
         if name not in allowed.REFUSED_FUNCTIONS:

@@ -11,6 +11,8 @@ from pyworkers.engines.d1.protocol import D1Value
 STATEMENTS_KEPT: Final = 256
 # How many of SQLite's instructions run between two looks at the time, each of which takes Python's lock: some 5 ms.
 STEPS_BETWEEN_LOOKS: Final = 100_000
+# The same while the event loop waits: some 0.1 ms.
+STEPS_BETWEEN_QUICK_LOOKS: Final = 2_000
 
 Rows = list[tuple[D1Value, ...]]
 
@@ -29,6 +31,10 @@ class D1Connection(Protocol):
 
     def restrict(self, authorizer: Authorizer, is_overdue: Callable[[], bool]) -> None:
         """Set the platform's limits; from now on the authorizer is asked, and what is overdue interrupted."""
+        ...
+
+    def hurry(self, *, is_hurried: bool) -> None:
+        """Look at the time often and wait for no lock of another process; or as it was before."""
         ...
 
     def own(self, sql: str, params: tuple[D1Value, ...] = (), *, is_kept: bool = False) -> D1Value:

@@ -26,6 +26,8 @@ _SCHEMA_ROWS: Final = {
     sqlite3.SQLITE_CREATE_TRIGGER: 1,
     sqlite3.SQLITE_ALTER_TABLE: 1,
 }
+# Functions that are called as tables.
+_TABLES_OF_VALUES: Final = frozenset({"json_each", "json_tree"})
 _RENAMES_TABLE: Final = re.compile(r"\brename\s+to\b", re.IGNORECASE)
 _RENAMES_COLUMN: Final = re.compile(r"\brename\b", re.IGNORECASE)
 _DROPS_COLUMN: Final = re.compile(r"\bdrop\b", re.IGNORECASE)
@@ -34,6 +36,7 @@ _INDEXES: Final = (
     "SELECT count(*) FROM pragma_index_list(?1) AS i"
     " WHERE (origin <> 'pk' OR NOT (SELECT wr FROM pragma_table_list(?1)))"
 )
+_VIRTUAL: Final = "SELECT count(*) FROM sqlite_master WHERE name = ? AND type = 'table' AND rootpage = 0"
 # How many rows of the schema each of the statements rewrites that ALTER TABLE consists of.
 _NAMED: Final = "name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
 _REWRITTEN: Final = f"SELECT count(*) FROM sqlite_master WHERE {_NAMED} AND (type <> 'index' OR tbl_name = ?1)"  # noqa: S608 - constant
@@ -55,6 +58,8 @@ class Plan:
         is_virtual: the table is virtual: what it changes in tables of its own is not counted.
         creations: its changes of the schema, as the authorizer keeps them.
         is_simple: every row that it changes counts for `direct`, and nothing else does.
+        is_steady: none of SQLite's instructions for it takes long, as far as its tables and functions tell.
+        calls_functions: it calls some: how long their values are matters.
     """
 
     reads_tables: bool = False
@@ -66,6 +71,8 @@ class Plan:
     is_virtual: bool = False
     creations: tuple[tuple[int, str], ...] = ()
     is_simple: bool = False
+    is_steady: bool = False
+    calls_functions: bool = False
 
 
 class RowCounter:
@@ -89,22 +96,25 @@ class RowCounter:
     def plan(self) -> Plan:
         """Return the plan of the statement that was just compiled."""
         seen = self._authorizer
+        calls_functions = seen.calls_functions or not _TABLES_OF_VALUES.isdisjoint(seen.tables)
         if seen.creations or not seen.writes:
             return Plan(
-                seen.reads_tables,
+                bool(seen.tables),
                 bool(seen.creations),
                 creations=tuple(seen.creations),
                 is_simple=not seen.creations,
+                is_steady=not (seen.creations or seen.is_lengthy or any(map(self._is_virtual, seen.tables))),
+                calls_functions=calls_functions,
             )
         action, table, _, _ = seen.writes[0]
+        is_virtual = self._is_virtual(table)
         others = [write for write in seen.writes if write[1] != table]
         is_upsert = action == sqlite3.SQLITE_INSERT and any(
             write[0] == sqlite3.SQLITE_UPDATE and write[1] == table and write[3] for write in seen.writes
         )
         each_run = int(action == sqlite3.SQLITE_INSERT and self._counts_ids(table))
-        is_virtual = bool(self._one("SELECT 1 FROM pragma_table_list(?) WHERE type = 'virtual'", table))
         return Plan(
-            seen.reads_tables,
+            bool(seen.tables),
             writes=True,
             direct=self._weight(action, table),
             indirect=self._weight(others[0][0], others[0][1]) if others else 1,
@@ -112,6 +122,8 @@ class RowCounter:
             each_run=each_run,
             is_virtual=is_virtual,
             is_simple=not (others or is_upsert or each_run or is_virtual),
+            is_steady=not (others or is_virtual or seen.is_lengthy or any(map(self._is_virtual, seen.tables))),
+            calls_functions=calls_functions,
         )
 
     def rows_written(self, plan: Plan, sql: str, *, changed: int, direct: int, has_new_rowid: bool) -> int:
@@ -190,6 +202,9 @@ class RowCounter:
     def _size(self, table: str) -> int:
         quoted = '"' + table.replace('"', '""') + '"'
         return self._one(f"SELECT count(*) FROM {quoted}")  # noqa: S608 - quoted
+
+    def _is_virtual(self, table: str) -> bool:
+        return bool(self._one(_VIRTUAL, table))
 
     def _one(self, sql: str, *params: D1Value) -> int:
         found = self._connection.own(sql, params)

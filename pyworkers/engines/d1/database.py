@@ -1,4 +1,4 @@
-"""A D1 database on its thread: calls as transactions, each statement's rows and what it did.
+"""A D1 database: calls as transactions, each statement's rows and what it did.
 
 Source: recorded, contracts/d1
 """
@@ -6,15 +6,17 @@ Source: recorded, contracts/d1
 from __future__ import annotations
 
 import secrets
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from time import monotonic, perf_counter
-from typing import Final, NamedTuple
+from itertools import groupby
+from time import perf_counter
+from typing import Final
 
 from pyworkers.engines.d1.authorizer import Authorizer
-from pyworkers.engines.d1.connection import STATEMENTS_KEPT, D1Connection, Rows
-from pyworkers.engines.d1.counting import Plan, RowCounter
+from pyworkers.engines.d1.connection import D1Connection, Rows
+from pyworkers.engines.d1.counting import RowCounter
+from pyworkers.engines.d1.known import STATEMENTS_KNOWN, Known, KnownStatements, params_of, sql_of
 from pyworkers.engines.d1.limited import Rewritten, rewrite_limited
 from pyworkers.engines.d1.protocol import (
     D1Answer,
@@ -27,9 +29,10 @@ from pyworkers.engines.d1.protocol import (
     StatementRefused,
 )
 from pyworkers.engines.d1.split import split_statements
+from pyworkers.errors import EngineBusy
 
-# More than statements that the connection keeps compiled: what is compiled is known.
-STATEMENTS_KNOWN: Final = 4 * STATEMENTS_KEPT
+# How long a call may take while the event loop waits for it.
+AT_ONCE_S: Final = 0.002
 
 _READING: Final = ("select", "pragma", "explain", "values")
 # The platform keeps its own things in a table of this name, which listings show. Key 2 counts the calls.
@@ -51,20 +54,8 @@ _OWN_STATEMENTS: Final = {
 new_tuple: Final = tuple.__new__
 
 
-class Known(NamedTuple):
-    """What is known of a statement that ran before.
-
-    Attributes:
-        sql: what SQLite is given for it.
-    """
-
-    sql: str
-    columns: list[str]
-    plan: Plan
-
-
 class Database:
-    """One database; everything but `interrupt` is used by one thread.
+    """One database; everything but `interrupt` is used by one thread at a time.
 
     Args:
         connect: opens a connection; called by the first call.
@@ -77,6 +68,8 @@ class Database:
         self._authorizer = Authorizer()
         self._deadline = 0.0
         self._is_interrupted = False
+        self._is_hurried = False
+        self._has_overrun = False
         self._bookmark = 0
         self._has_metadata = False
         self._size_bytes = 0
@@ -85,7 +78,7 @@ class Database:
         self._ended_s = 0.0
         self._connected: D1Connection | None = None
         self._counter: RowCounter
-        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._known = KnownStatements()
         # A compiled statement is kept under its text and not asked about again: a worker must not guess the texts of
         # the engine's own statements.
         mark = f"/* {secrets.token_hex(16)} */"
@@ -105,7 +98,39 @@ class Database:
     def run(self, statements: Sequence[D1Statement]) -> D1Answer:
         """Run statements in one transaction; a result for each."""
         connection = self._connection()
-        self._deadline = 0.0 if self._is_interrupted else monotonic() + self._max_query_s
+        self._hurry(connection, is_hurried=False)
+        return self._run(connection, statements, self._max_query_s)
+
+    def run_at_once(self, statements: Sequence[D1Statement]) -> D1Answer | None:
+        """Run statements while the event loop waits, where they took little time before.
+
+        Returns:
+            None: they may take long, and nothing of them has happened.
+        """
+        connection = self._connected
+        if connection is None or not self._has_metadata or not self._known.are_brief(statements):
+            return None
+        self._hurry(connection, is_hurried=True)
+        try:
+            return self._run(connection, statements, AT_ONCE_S)
+        except EngineBusy:
+            return None
+        except SqlError:
+            if not self._has_overrun:
+                raise
+            self._known.note_overrun(statements)
+            return None
+
+    # ---- a call
+
+    def _hurry(self, connection: D1Connection, *, is_hurried: bool) -> None:
+        if self._is_hurried is not is_hurried:
+            self._is_hurried = is_hurried
+            connection.hurry(is_hurried=is_hurried)
+
+    def _run(self, connection: D1Connection, statements: Sequence[D1Statement], limit_s: float) -> D1Answer:
+        self._has_overrun = False
+        self._deadline = 0.0 if self._is_interrupted else perf_counter() + limit_s
         is_reading = all(self._is_reading(statement.sql) for statement in statements)
         size_before = self._size_bytes
         results: list[D1Result] = []
@@ -136,8 +161,6 @@ class Database:
                 connection.own(self._own["rollback"], is_kept=True)
         return D1Answer(results, bookmark)
 
-    # ---- a call
-
     def _connection(self) -> D1Connection:
         if self._connected is not None:
             return self._connected
@@ -161,10 +184,12 @@ class Database:
         return _begins_as_reading(sql) if known is None else not known.plan.writes
 
     def _is_known_query(self, sql: str) -> bool:
-        return sql in self._known and sql[:6].lower() == "select"
+        return sql[:6].lower() == "select" and self._known.get(sql) is not None
 
     def _is_overdue(self) -> bool:
-        return monotonic() > self._deadline
+        if perf_counter() > self._deadline:
+            self._has_overrun = True
+        return self._has_overrun
 
     def _count_call(self, connection: D1Connection, *, is_reading: bool) -> int:
         bookmark, self._bookmark = self._bookmark, self._bookmark + 1
@@ -191,38 +216,59 @@ class Database:
     def _execute_all(
         self, connection: D1Connection, statements: Sequence[D1Statement], results: list[D1Result]
     ) -> None:
-        """Run statements and append their results.
+        """Run statements and append their results."""
+        for sql, alike in groupby(statements, sql_of):
+            waiting = deque(map(params_of, alike))
+            while waiting:
+                known = self._known.use(sql)
+                if known is None or not known.plan.is_simple:
+                    results.append(self._execute(connection, sql, waiting.popleft()))
+                else:
+                    self._execute_alike(connection, sql, known, waiting, results)
 
-        A batch runs hundreds, mostly of one text: what is usual comes first and calls little.
+    def _execute_alike(
+        self,
+        connection: D1Connection,
+        sql: str,
+        known: Known,
+        waiting: deque[tuple[D1Value, ...]],
+        results: list[D1Result],
+    ) -> None:
+        """Run a simple statement with one list of values after another, until it is compiled anew; append the results.
+
+        A batch runs hundreds: this calls little.
         """
-        authorizer, run_rows, run_change = self._authorizer, connection.rows, connection.change
+        run, columns, plan, pace = known
+        authorizer, execute = self._authorizer, connection.rows if columns else connection.change
         total_changes, last_insert_rowid = connection.total_changes, connection.last_insert_rowid
-        known, known_sql = None, None
-        for sql, params in statements:
-            if sql is not known_sql:
-                known, known_sql = self._known.get(sql), sql
-                if known is not None:
-                    self._known.move_to_end(sql)
-            if known is None or not known.plan.is_simple:
-                results.append(self._execute(connection, sql, params))
-                known_sql = None
-                continue
-            run, columns, plan = known
-            authorizer.is_new = True
-            rows = run_rows(run, params) if columns else run_change(run, params)
-            if not authorizer.is_new:  # it was compiled anew: the schema is another one than it was
-                results.append(self._result(connection, self._learn_again(connection, sql, known, params), rows))
-                known_sql = None
-                continue
-            total, rowid, ended_s = total_changes(), last_insert_rowid(), perf_counter()
-            changed, taken_ms = total - self._changes, (ended_s - self._ended_s) * 1000
+        total, rowid, ended_s, size_bytes = self._changes, self._last_rowid, self._ended_s, self._size_bytes
+        writes, reads_tables, direct = plan.writes, plan.reads_tables, plan.direct
+        started_s, before = ended_s, len(results)
+        try:
+            while waiting:
+                params = waiting.popleft()
+                authorizer.is_new = True
+                rows = execute(run, params)
+                if not authorizer.is_new:
+                    break
+                was_total, was_s = total, ended_s
+                total, rowid, ended_s = total_changes(), last_insert_rowid(), perf_counter()
+                changed = total - was_total
+                read = (changed if writes else len(rows)) if reads_tables else 0
+                # tuple.__new__ is what their own constructors call.
+                meta = new_tuple(
+                    D1Meta, ((ended_s - was_s) * 1000, changed, rowid, changed != 0, size_bytes, read, changed * direct)
+                )
+                results.append(new_tuple(D1Result, (columns, rows, meta)))
+                if ended_s > self._deadline:
+                    self._has_overrun = True
+                    raise SqlError("interrupted", code="SQLITE_INTERRUPT")
+        finally:
             self._changes, self._last_rowid, self._ended_s = total, rowid, ended_s
-            read = (changed if plan.writes else len(rows)) if plan.reads_tables else 0
-            # tuple.__new__ is what their own constructors call.
-            meta = new_tuple(
-                D1Meta, (taken_ms, changed, rowid, changed != 0, self._size_bytes, read, changed * plan.direct)
-            )
-            results.append(new_tuple(D1Result, (columns, rows, meta)))
+        if pace is not None and len(results) > before:
+            pace.note((ended_s - started_s) / (len(results) - before))
+        if not authorizer.is_new:  # the schema is another one than it was
+            results.append(self._result(connection, self._learn_again(connection, sql, known, params), rows))
 
     def _execute(self, connection: D1Connection, sql: str, params: tuple[D1Value, ...]) -> D1Result:
         known = self._known.get(sql)
@@ -261,12 +307,9 @@ class Database:
 
     def _learn(self, sql: str, run: str, columns: list[str]) -> Known:
         self._authorizer.is_trusted = True
-        known = self._known[sql] = Known(run, columns, self._counter.plan())
+        plan = self._counter.plan()
         self._authorizer.is_trusted = False
-        self._known.move_to_end(sql)
-        if len(self._known) > STATEMENTS_KNOWN:
-            self._known.popitem(last=False)
-        return known
+        return self._known.learn(sql, run, columns, plan)
 
     def _result(
         self,
@@ -276,7 +319,7 @@ class Database:
         *,
         is_last_of_several: bool = False,
     ) -> D1Result:
-        sql, columns, plan = known
+        sql, columns, plan, pace = known
         total = connection.total_changes()
         changed = total - self._changes
         self._changes = total
@@ -298,6 +341,8 @@ class Database:
         self._last_rowid = last_rowid
         read = (changed if plan.writes else len(rows)) if plan.reads_tables else 0
         started_s, self._ended_s = self._ended_s, perf_counter()
+        if pace is not None:
+            pace.note(self._ended_s - started_s)
         meta = D1Meta(
             (self._ended_s - started_s) * 1000,
             changed,

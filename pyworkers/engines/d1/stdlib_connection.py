@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pyworkers.engines.d1.authorizer import Authorizer
-from pyworkers.engines.d1.connection import STEPS_BETWEEN_LOOKS, Rows
+from pyworkers.engines.d1.connection import STEPS_BETWEEN_LOOKS, STEPS_BETWEEN_QUICK_LOOKS, Rows
 from pyworkers.engines.d1.limits import LIMITS
 from pyworkers.engines.d1.protocol import D1Value, Refusal, SqlError, StatementRefused
 from pyworkers.errors import EngineBusy, EngineCorrupt, EngineError
@@ -59,7 +59,13 @@ class StdlibConnection:
         for name, value in LIMITS.items():
             self._database.setlimit(getattr(sqlite3, name), value)
         self._database.set_authorizer(authorizer)
-        self._database.set_progress_handler(is_overdue, STEPS_BETWEEN_LOOKS)
+        self._is_overdue = is_overdue
+        self.hurry(is_hurried=False)
+
+    def hurry(self, *, is_hurried: bool) -> None:
+        """Look at the time often, or as it was before; how long it waits for a lock was said when it was opened."""
+        steps = STEPS_BETWEEN_QUICK_LOOKS if is_hurried else STEPS_BETWEEN_LOOKS
+        self._database.set_progress_handler(self._is_overdue, steps)
 
     def own(self, sql: str, params: tuple[D1Value, ...] = (), *, is_kept: bool = False) -> D1Value:
         """Run a statement of the engine's; return the first value of its first row, None where there is none."""

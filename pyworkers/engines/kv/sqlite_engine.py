@@ -8,7 +8,6 @@ the loop running.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +17,7 @@ import apsw
 
 from pyworkers.clock import Clock, SystemClock
 from pyworkers.engines.kv.protocol import KVEntry, KVKey, KVPage, KVWrite
-from pyworkers.engines.sqlite import CHECKPOINT_PAGES, engine_error, open_database, prefix_end
+from pyworkers.engines.sqlite import LogMover, engine_error, open_database, prefix_end
 from pyworkers.errors import EngineBusy, EngineClosed
 
 R = TypeVar("R")
@@ -26,6 +25,8 @@ new_tuple: Final = tuple.__new__  # what KVEntry's own constructor calls
 
 # Larger values live in a table of their own, so that a listing reads few pages.
 INLINE_BYTES: Final = 1_024
+# One call in 64 lets others have a turn on the loop; a worker that makes one after another never waits otherwise.
+TURN: Final = 0b111111
 SWEEP_INTERVAL_S: Final = 60
 # How long a lock of another process is waited for, and how long each look at it blocks the loop.
 LOCK_WAIT_S: Final = 5.0
@@ -73,15 +74,19 @@ class SqliteKVEngine:
         self.path = path
         self._clock = clock or SystemClock()
         self._connection: apsw.Connection | None = None
-        self._checkpoint: threading.Thread | None = None
+        self._log = LogMover(path, "kv-checkpoint")
         self._is_closed = False
         self._swept_at_s = 0.0
+        self._calls = 0
 
     async def get(self, key: str) -> KVEntry | None:
         """Return what is stored under a key."""
         try:
             # As `_read`, without a call more: a get is the call that is made most.
             row = (self._connection or self._database()).execute(_GET, (key,)).get
+            self._calls += 1
+            if not self._calls & TURN:
+                await asyncio.sleep(0)
             if row is None or (row[2] is not None and row[2] <= self._clock.now_s()):
                 return None
             return new_tuple(KVEntry, row)
@@ -108,6 +113,9 @@ class SqliteKVEngine:
             self._write(self._database(), write)
         except apsw.Error:
             await self.put_many((write,))
+        self._calls += 1
+        if not self._calls & TURN:
+            await asyncio.sleep(0)
 
     async def put_many(self, writes: Iterable[KVWrite]) -> None:
         """Store all or nothing."""
@@ -154,9 +162,7 @@ class SqliteKVEngine:
     async def close(self) -> None:
         """Give the file back; idempotent."""
         self._is_closed = True
-        checkpoint, self._checkpoint = self._checkpoint, None
-        if checkpoint is not None:
-            await asyncio.to_thread(checkpoint.join)
+        await asyncio.to_thread(self._log.join)
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -182,8 +188,7 @@ class SqliteKVEngine:
         except BaseException:
             database.close()
             raise
-        if self.path is not None:
-            database.set_wal_hook(self._after_commit)
+        self._log.watch(database)
         self._connection = database
         return database
 
@@ -228,21 +233,3 @@ class SqliteKVEngine:
             except apsw.Error as error:
                 raise engine_error(error, self.path) from error
             await asyncio.sleep(0.005)
-
-    def _after_commit(self, _database: apsw.Connection, _name: str, pages: int) -> int:
-        """Have a long log moved into the file by a thread: that syncs the disk, which may take long."""
-        if pages >= CHECKPOINT_PAGES and (self._checkpoint is None or not self._checkpoint.is_alive()):
-            self._checkpoint = threading.Thread(target=self._move_log, name="kv-checkpoint", daemon=True)
-            self._checkpoint.start()
-        return apsw.SQLITE_OK
-
-    def _move_log(self) -> None:
-        try:
-            database = open_database(self.path)
-            try:
-                database.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            finally:
-                database.close()
-        except Exception:
-            # The log is whole without it; the next commit tries again.
-            return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -13,7 +13,9 @@ from pyworkers.js.objects import JsArray, JsMap, JsSet
 from pyworkers.js.values import ERROR_NAMES, JsException, JsObject, JsProxy
 
 _OURS: Final = str(Path(__file__).resolve().parent.parent)
+_STANDARD: Final = str(Path(traceback.__file__).parent)
 _HIDDEN_FILES: Final = ("/workers/entrypoints.py", "/workers/rpc.py", "/workers/fetch.py")
+_CALLERS: Final = ("/workers/entrypoints.py", "/pyworkers/runtime/isolate.py")  # of a worker's handlers
 _REMOTE_NAMES: Final = ERROR_NAMES - {"DOMException", "NonRetryableError"}
 
 
@@ -75,7 +77,7 @@ def format_traceback(error: BaseException) -> str:
 
 def worker_frames(error: BaseException) -> list[traceback.FrameSummary]:
     """Return the traceback's frames, outermost first, ours left out."""
-    return [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_ours(frame)]
+    return _kept(traceback.extract_tb(error.__traceback__))
 
 
 def where(error: BaseException, roots: Sequence[str] = ()) -> tuple[Path, int] | None:
@@ -94,8 +96,12 @@ def where(error: BaseException, roots: Sequence[str] = ()) -> tuple[Path, int] |
 
 def _trim(trimmed: traceback.TracebackException) -> None:
     for part in _chain(trimmed):
-        kept = [frame for frame in part.stack if not _is_ours(frame)]
-        part.stack = traceback.StackSummary.from_list(kept) if kept else part.stack
+        kept = _kept(part.stack)
+        if kept:
+            part.stack = traceback.StackSummary.from_list(kept)
+        elif part.stack and part.stack[-1].filename.endswith(_CALLERS):
+            # The handler could not even be called: no frame of the worker's, and none that helps.
+            part.stack = None  # type: ignore[assignment]  # format() leaves the heading out, too
 
 
 def _chain(part: traceback.TracebackException | None) -> Iterator[traceback.TracebackException]:
@@ -106,17 +112,29 @@ def _chain(part: traceback.TracebackException | None) -> Iterator[traceback.Trac
         part = part.__cause__
 
 
-def _is_ours(frame: traceback.FrameSummary) -> bool:
-    name = frame.filename
-    return name.startswith((_OURS, "<frozen importlib")) or name.endswith(_HIDDEN_FILES)
+def _kept(frames: Sequence[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
+    shown = _shown(frame.filename for frame in frames)
+    return [frame for frame, is_shown in zip(frames, shown, strict=True) if is_shown]
+
+
+def _shown(files: Iterable[str]) -> Iterator[bool]:
+    """Tell which frames are shown, outermost first: ours are not, nor the standard library's that ours call."""
+    is_inside = False
+    for name in files:
+        if name.startswith((_OURS, "<frozen importlib")) or name.endswith(_HIDDEN_FILES):
+            is_inside = True
+        elif not (name.startswith(_STANDARD) and "site-packages" not in name):
+            is_inside = False
+        yield not is_inside
 
 
 def worker_traceback(error: BaseException) -> TracebackType | None:
     """Return the traceback object without our frames; whole where there are none but ours."""
     kept: TracebackType | None = None
-    for tb in reversed(list(_links(error.__traceback__))):
-        name = tb.tb_frame.f_code.co_filename
-        if not name.startswith((_OURS, "<frozen importlib")) and not name.endswith(_HIDDEN_FILES):
+    links = list(_links(error.__traceback__))
+    shown = list(_shown(tb.tb_frame.f_code.co_filename for tb in links))
+    for tb, is_shown in zip(reversed(links), reversed(shown), strict=True):
+        if is_shown:
             kept = TracebackType(kept, tb.tb_frame, tb.tb_lasti, tb.tb_lineno)
     return kept or error.__traceback__
 

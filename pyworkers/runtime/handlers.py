@@ -16,6 +16,9 @@ AN_ERROR_RESPONSE: Final = "Return value from serve handler must not be an error
 NOT_A_RESPONSE: Final = "Incorrect type for Promise: the Promise did not resolve to 'Response'."
 NO_FETCH: Final = "Handler does not export a fetch() function."
 
+# What else than requests a class handles, and its first argument.
+_EVENTS: Final = {"scheduled": "controller", "queue": "batch", "email": "message", "tail": "events"}
+
 MODULE_HANDLERS: Final = ("fetch", "scheduled", "queue", "email", "tail", "trace", "test")
 LEGACY_HANDLERS: Final = ("on_fetch", "on_scheduled", "on_queue", "on_alarm", "on_trace", "on_pubsub", "test")
 
@@ -57,6 +60,29 @@ def describe_unreachable(handlers: Handlers) -> str | None:
         f"answers no request from outside: found the entrypoint {found}, expected a class Default or a function fetch; "
         "name one of the classes Default"
     )
+
+
+def describe_uncallable(handlers: Handlers) -> list[str]:
+    """Return a line for each handler of the class ``Default`` that does not take what the platform passes.
+
+    Source: workerd, src/pyodide/python-entrypoint-helper.ts: an event, then ``env`` and ``ctx``
+    """
+    lines = []
+    for name, event in _EVENTS.items():
+        function = getattr(handlers.default, name, None)
+        if function is None:
+            continue
+        try:
+            found = inspect.signature(function)
+            found.bind(None, None, None, None)
+        except TypeError:
+            lines.append(
+                f"{name}{found} cannot be called: it is passed ({event}, env, ctx); "
+                f"write async def {name}(self, {event}, env, ctx)"
+            )
+        except ValueError:  # a callable without a signature
+            continue
+    return lines
 
 
 def find_handlers(module: ModuleType, sdk: ModuleType, *, legacy: bool) -> Handlers:

@@ -7,16 +7,19 @@ While a debugger runs, output goes straight to the terminal.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Final, TextIO
 
 from pyworkers.runtime.events import current_event
+from pyworkers.runtime.failures import format_traceback
 from pyworkers.server.terminal import Output
 
 INDENT: Final = "    "
@@ -168,20 +171,26 @@ class Capture:
 
     Args:
         output: where what belongs to no event goes.
+        full_tracebacks: show frames that are not the worker's too.
     """
 
-    def __init__(self, output: Output, log: AccessLog) -> None:
+    def __init__(self, output: Output, log: AccessLog, *, full_tracebacks: bool = False) -> None:
         self._output = output
         self._log = log
+        self._full_tracebacks = full_tracebacks
         self._restore: Callable[[], None] | None = None
 
     def __enter__(self) -> Capture:
         streams = sys.stdout, sys.stderr, sys.breakpointhook
         handler = _Handler(self)
+        formatted = logging.Formatter.formatException
         loggers = [logging.getLogger(name) for name in ("pyworkers", "uvicorn", "asyncio")]
         sys.stdout = _Proxy(sys.stdout, self)
         sys.stderr = _Proxy(sys.stderr, self)
         sys.breakpointhook = self._breakpoint
+        if not self._full_tracebacks:
+            # Every formatter's that a worker may have set up: what it logs of an error shows its own frames.
+            logging.Formatter.formatException = _format_exception  # type: ignore[method-assign]
         for logger in loggers:
             logger.addHandler(handler)
         propagating = [logger.propagate for logger in loggers]
@@ -190,6 +199,7 @@ class Capture:
 
         def restore() -> None:
             sys.stdout, sys.stderr, sys.breakpointhook = streams
+            logging.Formatter.formatException = formatted  # type: ignore[method-assign]  # as above
             for logger, propagate in zip(loggers, propagating, strict=True):
                 logger.removeHandler(handler)
                 logger.propagate = propagate
@@ -237,6 +247,15 @@ class Capture:
             real.flush()
         else:
             prints.write(text, event.isolate.name)
+
+    def unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take what the event loop has to report: of a task that failed, which nobody awaited, its error alone."""
+        error = context.get("exception")
+        if isinstance(error, BaseException) and isinstance(context.get("future"), asyncio.Task):
+            text = "".join(traceback.format_exception(error)) if self._full_tracebacks else format_traceback(error)
+            self.console("", "error", (f"Task exception was never retrieved\n{text.rstrip()}",))
+        else:
+            loop.default_exception_handler(context)
 
     def _breakpoint(self, *args: Any, **kwargs: Any) -> Any:
         event = current_event()
@@ -295,6 +314,14 @@ class _Proxy(io.TextIOBase):
     def buffer(self) -> Any:
         """The real stream's bytes."""
         return self._real.buffer
+
+
+def _format_exception(self: logging.Formatter, ei: Any) -> str:
+    """Stand in for ``logging.Formatter.formatException``: a worker's logs leave our frames out."""
+    del self
+    error: BaseException = ei[1]
+    text = "".join(traceback.format_exception(error)) if current_event() is None else format_traceback(error)
+    return text.rstrip("\n")
 
 
 class _Handler(logging.Handler):

@@ -20,7 +20,7 @@ from pyworkers.clock import SystemClock
 from pyworkers.config import load_project
 from pyworkers.config.model import Project, WorkerConfig
 from pyworkers.errors import ConfigError
-from pyworkers.runtime.handlers import describe_unreachable
+from pyworkers.runtime.handlers import describe_uncallable, describe_unreachable
 from pyworkers.runtime.limits import Watchdog
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.stores import Stores
@@ -162,7 +162,8 @@ async def _serve(options: DevOptions, project: Project, output: Output, stopper:
     sockets, port = bind(ip, asked_port)
     async with AsyncExitStack() as stack:
         log = AccessLog(output, several=len(project.workers) > 1)
-        capture = stack.enter_context(Capture(output, log))
+        capture = stack.enter_context(Capture(output, log, full_tracebacks=options.full_tracebacks))
+        asyncio.get_running_loop().set_exception_handler(capture.unhandled)
         stack.enter_context(Watchdog())
         clock = SystemClock()
         stores = Stores(_state_dir(options, project), project, clock)
@@ -216,6 +217,9 @@ def _announce(
     unreachable = describe_unreachable(primary.handlers) if primary is not None else None
     if unreachable is not None:
         output.line(output.style(f"{project.primary.name}: {unreachable}", "yellow"), "warn")
+    for name, isolate in runtime.isolates.items():
+        for line in describe_uncallable(isolate.handlers):
+            output.line(output.style(f"{name}: {line}", "yellow"), "warn")
     if port != asked_port and asked_port:
         output.line(output.style(f"Port {asked_port} is in use; using {port}", "yellow"), "warn")
     host = "localhost" if ip in ("localhost", "127.0.0.1", "::1", "*", "0.0.0.0", "::") else ip  # noqa: S104  # compared

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyworkers.config.model import Project, WorkerConfig
 from pyworkers.errors import PyworkersError, WorkerLoadError
+from pyworkers.runtime.handlers import describe_uncallable
 from pyworkers.server.errors import describe_load_error
 from pyworkers.server.terminal import Output
 
@@ -185,6 +186,8 @@ class Reloader:
         milliseconds = (perf_counter() - started_s) * 1000
         shown = ", ".join(path.name for path in paths[:3]) + (" ..." if len(paths) > 3 else "")
         self._output.line(self._output.style(f"Reloaded {name} ({shown}, {milliseconds:.0f} ms)", "cyan"))
+        for line in describe_uncallable(self._runtime.isolates[name].handlers):
+            self._output.line(self._output.style(f"{name}: {line}", "yellow"), "warn")
 
     def _check_main(self, name: str) -> None:
         main = next(config.main for config in self._project.workers if config.name == name)

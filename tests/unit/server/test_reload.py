@@ -15,6 +15,7 @@ import pytest
 from pyworkers.config.model import Project, WorkerConfig
 from pyworkers.config.tables import Build
 from pyworkers.errors import ConfigError, WorkerLoadError
+from pyworkers.runtime.handlers import Handlers
 from pyworkers.server.reload import Reloader
 from pyworkers.server.terminal import Output, Style
 
@@ -29,7 +30,7 @@ class FakeRuntime:
         self.load_errors: dict[str, WorkerLoadError] = {}
         self.failing: WorkerLoadError | None = None
         self.isolates: dict[str, Any] = {
-            config.name: SimpleNamespace(namespace=SimpleNamespace(files=self._files_of(config)))
+            config.name: SimpleNamespace(namespace=SimpleNamespace(files=self._files_of(config)), handlers=Handlers())
             for config in project.workers
         }
 

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -354,10 +356,14 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with asyncio.Runner() as runner:
         runtime = Runtime(project, stores, clock=clock)
         runner.run(runtime.__aenter__())
+        gc.collect()
+        gc.freeze()  # as `pyworkers dev` does: eviction collects, and half of a program's time would go to that
         try:
             yield System(runner, runtime, clock)
         finally:
+            gc.unfreeze()
             runner.run(runtime.close())
+            shutil.rmtree(folder)  # thousands of small files
 
 
 @pytest.mark.timeout(120 + PROGRAMS)  # a second for each, ten times what one takes

@@ -27,6 +27,7 @@ from pyworkers.runtime.stores import Stores
 
 PROGRAMS = int(os.environ.get("PYWORKERS_PROGRAMS", "200"))
 STEPS = 50
+MANY = 120 + PROGRAMS  # seconds: a second for each, ten times what one takes
 OWNERS = ("one", "two")
 
 owners = st.sampled_from(OWNERS)
@@ -217,8 +218,9 @@ class RedisProgram(Program):
             assert backlog.count == len(self.model.ready(None))
 
 
-@settings(max_examples=PROGRAMS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(program=st.lists(steps, min_size=1, max_size=STEPS))
+@pytest.mark.timeout(MANY)
+@settings(max_examples=PROGRAMS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(program=st.lists(steps, min_size=STEPS, max_size=STEPS))
 def test_a_queue_in_sqlite_does_what_the_model_does(program: list[Any]) -> None:
     async def main() -> None:
         clock = ManualClock()
@@ -228,8 +230,9 @@ def test_a_queue_in_sqlite_does_what_the_model_does(program: list[Any]) -> None:
     asyncio.run(main())
 
 
-@settings(max_examples=max(1, PROGRAMS // 8), deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(program=st.lists(steps, min_size=1, max_size=STEPS))
+@pytest.mark.timeout(MANY)
+@settings(max_examples=PROGRAMS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(program=st.lists(steps, min_size=STEPS, max_size=STEPS))
 def test_a_queue_in_redis_does_what_the_model_does(program: list[Any]) -> None:
     async def main() -> None:
         clock = ManualClock()
@@ -279,9 +282,10 @@ def consumer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=PROGRAMS, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(MANY)
+@settings(max_examples=PROGRAMS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(
-    program=st.lists(moves, min_size=1, max_size=STEPS),
+    program=st.lists(moves, min_size=STEPS, max_size=STEPS),
     size=st.integers(1, 4),
     timeout_s=st.integers(0, 3),
     retries=st.integers(0, 3),

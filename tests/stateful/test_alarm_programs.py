@@ -107,7 +107,7 @@ class Alarm:
 
 @dataclass
 class Model:
-    """What the objects should be; ``fired`` has when a handler ran, whose, for what time and after how many failures."""
+    """What the objects should be; ``fired``: when a handler ran, whose, for what time, after how many failures."""
 
     now_ms: int
     alarms: list[Alarm] = field(default_factory=lambda: [Alarm() for _ in range(OBJECTS)])

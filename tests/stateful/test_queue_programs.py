@@ -231,7 +231,7 @@ def test_a_queue_in_sqlite_does_what_the_model_does(program: list[Any]) -> None:
 
 
 @pytest.mark.timeout(MANY)
-@settings(max_examples=PROGRAMS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=max(1, PROGRAMS // 8), deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(program=st.lists(steps, min_size=STEPS, max_size=STEPS))
 def test_a_queue_in_redis_does_what_the_model_does(program: list[Any]) -> None:
     async def main() -> None:

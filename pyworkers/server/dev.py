@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from pyworkers.clock import SystemClock
 from pyworkers.config import load_project
@@ -114,11 +114,13 @@ def run_dev(options: DevOptions) -> None:
 class Stopper:
     """Turns SIGINT and SIGTERM into the end of the server: the first asks, the second forces.
 
-    Should a worker hold the event loop, the server ends by force a moment after the first signal.
+    Should a worker hold the event loop, the server ends by force a moment after the first signal; at once while a
+    debugger waits for a command.
     """
 
     def __init__(self) -> None:
         self.stopped = asyncio.Event()
+        self._terminal = _terminal_mode()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._asked = False
         self._heard = threading.Event()
@@ -138,9 +140,11 @@ class Stopper:
         """Stop the loop that runs now."""
         self._loop = asyncio.get_running_loop()
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, _number: int, frame: FrameType | None) -> None:
         if self._asked or self._loop is None:
-            os._exit(_FORCED_EXIT)
+            self._force()
+        if _is_debugging(frame):
+            self._force(b"\nEnded; a request was stopped in the debugger.\n")
         self._asked = True
         self._loop.call_soon_threadsafe(self._stop)
         threading.Thread(target=self._force_if_blocked, daemon=True, name="pyworkers-stop").start()
@@ -151,8 +155,34 @@ class Stopper:
 
     def _force_if_blocked(self) -> None:
         if not self._heard.wait(_BLOCKED_S):
-            os.write(2, b"A worker blocks the event loop; ended by force.\n")
-            os._exit(_FORCED_EXIT)
+            self._force(b"A worker blocks the event loop; ended by force.\n")
+
+    def _force(self, why: bytes = b"") -> NoReturn:
+        if self._terminal is not None:  # a debugger's prompt turns the echo off
+            import termios
+
+            termios.tcsetattr(0, termios.TCSANOW, self._terminal)
+        if why:
+            os.write(2, why)
+        os._exit(_FORCED_EXIT)
+
+
+def _terminal_mode() -> list[Any] | None:
+    """Return how the terminal is set, to leave it so; None where there is none."""
+    if sys.platform == "win32" or not os.isatty(0):
+        return None
+    import termios
+
+    return termios.tcgetattr(0)
+
+
+def _is_debugging(frame: FrameType | None) -> bool:
+    """Tell whether pdb, or what is made of it, runs in a frame or above it."""
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "bdb":
+            return True
+        frame = frame.f_back
+    return False
 
 
 async def _serve(options: DevOptions, project: Project, output: Output, stopper: Stopper) -> None:

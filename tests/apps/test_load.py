@@ -1,6 +1,7 @@
 """Many clients of every kind at once: no request fails, and the server's memory stays what it was.
 
-Ten seconds by default; `make nightly` takes five minutes. PYWORKERS_LOAD_S sets the seconds.
+Ten seconds by default, longer where 1,600 requests take longer; `make nightly` takes five minutes. PYWORKERS_LOAD_S sets
+the seconds.
 """
 
 import asyncio
@@ -11,7 +12,6 @@ import re
 import sys
 import time
 from collections import Counter, deque
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -23,7 +23,10 @@ from application_server import KEY, running_application
 
 DURATION_S = float(os.environ.get("PYWORKERS_LOAD_S", "10"))
 CLIENTS = 64
-WARM = 1 / 3  # of the time, until caches, pools and pages are as large as they become
+# Requests until caches, pools and pages are as large as they become, and how many there are at least: on a machine that
+# has little time for them too.
+WARM = 800
+LEAST = 1_600
 MAX_GROWTH_MB = 32
 JSON = {"content-type": "application/json"}
 
@@ -90,16 +93,16 @@ MIX = {health: 8, events: 8, graphql: 5, metrics: 2, chat: 3, chat_that_is_left:
 
 
 async def one_client(url, number, ends_s, done, failures):
-    """Send requests, one after the other, until it is time."""
+    """Send requests, one after the other, until it is time and there were enough."""
     chosen = random.Random(number)
     headers, answers = {"authorization": f"Bearer {KEY}"}, deque(maxlen=1)
 
     async def note(answer):
         answers.append(answer)
 
-    options = {"timeout": 60, "trust_env": False, "event_hooks": {"response": [note]}}
+    options = {"timeout": 300, "trust_env": False, "event_hooks": {"response": [note]}}
     async with httpx.AsyncClient(base_url=url, headers=headers, **options) as client:
-        while time.monotonic() < ends_s:
+        while time.monotonic() < ends_s or done.total() < LEAST:
             (request,) = chosen.choices(list(MIX), list(MIX.values()))
             try:
                 is_right = await request(client, chosen)
@@ -132,21 +135,22 @@ async def load(application):
         asyncio.create_task(one_client(application.url, number, started_s + DURATION_S, done, failures))
         for number in range(CLIENTS)
     ]
-    with suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.shield(asyncio.gather(*clients)), DURATION_S * WARM)
+    pending = set(clients)
+    while done.total() < WARM and pending:
+        _, pending = await asyncio.wait(pending, timeout=0.01)
     warm_mb = memory_mb(pid)
     await asyncio.gather(*clients)
     return done, failures, warm_mb, memory_mb(pid)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(DURATION_S + 110)
+@pytest.mark.timeout(DURATION_S + 1_200)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the server's memory from /proc")
 def test_no_request_of_64_clients_fails_and_memory_stays(tmp_path):
     with running_application(tmp_path / "app") as application:
         done, failures, warm_mb, end_mb = asyncio.run(load(application))
         assert application.dev.process.poll() is None
-    took = f"{done.total()} in {DURATION_S:.0f} s, {warm_mb:.0f} MB when warm, {end_mb:.0f} MB at the end: {dict(done)}"
+    took = f"{done.total()} requests, {warm_mb:.0f} MB when warm, {end_mb:.0f} MB at the end: {dict(done)}"
     print(took)
     assert failures == []
     assert {*done} == {request.__name__ for request in MIX}

@@ -99,5 +99,5 @@ def bundle_scripts(packages: Path, into: Path) -> None:
         f"--outdir={into}",
     ]
     environ = {**os.environ, "NODE_PATH": str(packages / "node_modules")}
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr

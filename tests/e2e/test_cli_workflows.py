@@ -194,9 +194,11 @@ def test_mistakes_are_told(folder: Path, args: list[str], status: int, text: str
 
 def test_api_is_for_this_machine_alone(dev: Dev) -> None:
     url = f"http://127.0.0.1:{dev.port}{API}"
-    assert httpx.get(url, headers={"Host": "evil.example"}).status_code == 403
-    assert httpx.post(f"{url}/mails/instances", headers={"Origin": "http://evil.example"}).status_code == 403
-    assert httpx.get(url).json() == {
+    assert httpx.get(url, timeout=120, headers={"Host": "evil.example"}).status_code == 403
+    assert (
+        httpx.post(f"{url}/mails/instances", timeout=120, headers={"Origin": "http://evil.example"}).status_code == 403
+    )
+    assert httpx.get(url, timeout=120).json() == {
         "success": True,
         "errors": [],
         "messages": [],

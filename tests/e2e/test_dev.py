@@ -104,7 +104,7 @@ from pyodide.ffi import to_js
 async def fetch(request, env):
     async def chunks():
         try:
-            for number in range(10_000):
+            for number in range(10**9):
                 yield to_js(b"data: %d\\n\\n" % number)
                 await asyncio.sleep(0.01)
         finally:

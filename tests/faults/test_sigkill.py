@@ -23,11 +23,11 @@ SIZES = {
     "d1": (40, 500, 4_000, 30_000),
     "r2": (40, 8_000, 20_000, 200_000),
 }
-LONGEST_LOAD_S = 0.2
+MOST_WRITES = 100  # until a kill
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60 + 4 * KILLS)
+@pytest.mark.timeout(600 + 30 * KILLS)
 @pytest.mark.parametrize("binding", ["kv", "d1", "r2"])
 def test_acknowledged_writes_survive_sigkill(binding: str, tmp_path: Path) -> None:
     random = Random(f"{SEED} {binding}")
@@ -43,7 +43,7 @@ def test_acknowledged_writes_survive_sigkill(binding: str, tmp_path: Path) -> No
                     server.ask("POST", "/d1/tables")
                 load.check(server)
                 check_files(state)
-                load.run_until_killed(server, random.uniform(0, LONGEST_LOAD_S))
+                load.run_until_killed(server, random.randint(0, MOST_WRITES))
         with Victim(folder) as server:
             load.check(server)
             check_files(state)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from stored_files import check_files
-from victim import Victim
+from victim import HANG_S, Victim
 
 KILLS = int(os.environ.get("PYWORKERS_KILLS", "20"))
 SEED = int(os.environ.get("PYWORKERS_SEED") or SystemRandom().randrange(10**9))
@@ -30,7 +30,7 @@ workflows = [{ binding = "WF", name = "flow", class_name = "Flow" }]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60 + 4 * KILLS)
+@pytest.mark.timeout(600 + 30 * KILLS)
 def test_workflows_go_on_after_sigkill_and_repeat_no_finished_step(tmp_path: Path) -> None:
     random = Random(f"{SEED} workflows")
     (tmp_path / "wrangler.toml").write_text(CONFIG)
@@ -75,7 +75,7 @@ class Load:
         """Let every instance come to its end."""
         for name in self._instances:
             assert ask(server, f"/send/{name}") == "sent"
-        deadline_s = time.monotonic() + 30
+        deadline_s = time.monotonic() + HANG_S
         waiting = list(self._instances)
         while waiting:
             assert time.monotonic() < deadline_s, waiting

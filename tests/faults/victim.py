@@ -29,6 +29,8 @@ database_name = "database"
 binding = "BUCKET"
 bucket_name = "bucket"
 """
+# A guard against hanging only.
+HANG_S = 120.0
 WORKER = Path(__file__).with_name("stored_worker.py")
 
 
@@ -78,7 +80,7 @@ class Victim:
 
     def connect(self) -> http.client.HTTPConnection:
         """Return a connection of its own, for one thread."""
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=HANG_S)
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, str]:
         """Make one request; return status and text."""
@@ -103,8 +105,8 @@ class Victim:
         return self.process.returncode
 
     def _end(self) -> None:
-        self.process.wait(20)
-        self._reader.join(10)
+        self.process.wait(HANG_S)
+        self._reader.join(HANG_S)
         assert self.process.stdout is not None
         self.process.stdout.close()
 

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from random import Random
 
-from victim import Victim
+from victim import HANG_S, Victim
 
 WRITERS = 4
 KEYS_OF_A_WRITER = 24
@@ -74,15 +74,17 @@ class WriteLoad:
         self.writers = [Writer(number, Random(random.random()), binding, sizes) for number in range(WRITERS)]
         self.errors: list[BaseException] = []
 
-    def run_until_killed(self, server: Victim, after_s: float) -> None:
-        """Write, and kill the server after a time."""
+    def run_until_killed(self, server: Victim, count: int) -> None:
+        """Write, and kill the server once so many more writes have been acknowledged."""
+        wanted = self.acknowledged + count
         threads = [threading.Thread(target=self._run, args=(writer, server)) for writer in self.writers]
         for thread in threads:
             thread.start()
-        threading.Event().wait(after_s)
+        while self.acknowledged < wanted and all(thread.is_alive() for thread in threads):
+            threading.Event().wait(0.001)
         server.kill()
         for thread in threads:
-            thread.join(30)
+            thread.join(HANG_S)
             assert not thread.is_alive()
         if self.errors:
             raise self.errors[0]

@@ -70,5 +70,5 @@ class Signed:
 
     def send(self, body: bytes | Iterable[bytes] = b"") -> httpx.Response:
         url = f"http://127.0.0.1:{self.server.port}{self.target}"
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, timeout=120) as client:
             return client.request(self.method, url, headers={**self.headers, **self.unsigned}, content=body)

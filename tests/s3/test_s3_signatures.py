@@ -114,15 +114,15 @@ def test_a_changed_request_is_refused(server: S3Server) -> None:
 
 def test_requests_without_a_signature_of_version_4_are_refused(server: S3Server) -> None:
     url = f"{server.url}/photos/k".replace("localhost", "127.0.0.1")
-    assert refusal(httpx.get(url)) == (403, "AccessDenied", "Access Denied")
+    assert refusal(httpx.get(url, timeout=120)) == (403, "AccessDenied", "Access Denied")
     unsupported = (
         400,
         "InvalidRequest",
         "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
     )
-    assert refusal(httpx.get(url, headers={"authorization": "AWS key:signature"})) == unsupported
-    assert refusal(httpx.get(f"{url}?AWSAccessKeyId=a&Signature=b&Expires=1")) == unsupported
-    assert refusal(httpx.get(url, headers={"authorization": "AWS4-HMAC-SHA256 Credential=a"})) == (
+    assert refusal(httpx.get(url, timeout=120, headers={"authorization": "AWS key:signature"})) == unsupported
+    assert refusal(httpx.get(f"{url}?AWSAccessKeyId=a&Signature=b&Expires=1", timeout=120)) == unsupported
+    assert refusal(httpx.get(url, timeout=120, headers={"authorization": "AWS4-HMAC-SHA256 Credential=a"})) == (
         400,
         "AuthorizationHeaderMalformed",
         "The authorization header is malformed; SignedHeaders is missing.",
@@ -253,17 +253,17 @@ def test_presigned_urls_read_and_write(presigner: Any, s3: Any) -> None:
     assert (head["ContentType"], head["Metadata"]) == ("text/plain", {"a": "b"})
     params = {"Bucket": "photos", "Key": "ü k", "ResponseContentDisposition": 'attachment; filename="x"'}
     url, headers = local(presigner.generate_presigned_url("get_object", Params=params, ExpiresIn=60))
-    got = httpx.get(url, headers=headers)
+    got = httpx.get(url, timeout=120, headers=headers)
     assert (got.status_code, got.content) == (200, DATA)
     assert got.headers["content-disposition"] == 'attachment; filename="x"'
-    part = httpx.get(url, headers={**headers, "range": "bytes=0-9"})
+    part = httpx.get(url, timeout=120, headers={**headers, "range": "bytes=0-9"})
     assert (part.status_code, part.content) == (206, DATA[:10])
 
 
 def test_presigned_urls_are_of_one_method_and_key(presigner: Any) -> None:
     url, headers = local(presigner.generate_presigned_url("get_object", Params={"Bucket": "photos", "Key": "k"}))
     assert refusal(httpx.put(url, content=b"x", headers=headers)) == MISMATCH
-    assert refusal(httpx.get(url.replace("/photos/k", "/photos/l"), headers=headers)) == MISMATCH
+    assert refusal(httpx.get(url.replace("/photos/k", "/photos/l"), timeout=120, headers=headers)) == MISMATCH
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_presigned_urls_expire(
     request = AWSRequest("GET", f"{server.url}/photos/k")
     S3SigV4QueryAuth(keys, "s3", "auto", expires=expires_s).add_auth(request)
     url, headers = local(request.url)
-    assert refusal(httpx.get(url, headers=headers)) == refused
+    assert refusal(httpx.get(url, timeout=120, headers=headers)) == refused
 
 
 def test_metadata_may_be_signed_in_the_query(server: S3Server, s3: Any) -> None:

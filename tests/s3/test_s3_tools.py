@@ -38,7 +38,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def call(command: list[str], environment: dict[str, str]) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, env={**kept, **environment})
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**kept, **environment})
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -393,12 +393,12 @@ def test_broken_state_is_told_of_and_stops_nothing(write_project: WriteProject, 
 
 def test_each_attempt_has_cpu_time_of_its_own(write_project: WriteProject) -> None:
     code = """
-from time import perf_counter
+from time import thread_time
 
 @step.do("work")
 async def work():
-    begun = perf_counter()
-    while perf_counter() - begun < 0.02:
+    begun = thread_time()
+    while thread_time() - begun < 0.02:
         pass
 
 for _ in range(3):

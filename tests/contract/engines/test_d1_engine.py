@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
-from pyworkers.engines.d1 import ENGINES, D1Engine, D1Result, D1Statement, D1Value, Refusal, SqlError, StatementRefused
+from pyworkers.engines.d1 import (
+    ENGINES,
+    D1Engine,
+    D1Result,
+    D1Statement,
+    D1Value,
+    Refusal,
+    SqlError,
+    StatementRefused,
+    database,
+)
 from pyworkers.engines.d1.aiosqlite_engine import AiosqliteD1Engine
 from pyworkers.engines.d1.split import split_statements
 from pyworkers.engines.d1.sqlite_engine import SqliteD1Engine
@@ -36,7 +45,7 @@ class Bench:
     def has_offsets(self) -> bool:
         return self.kind is SqliteD1Engine
 
-    def open(self, max_query_s: float = 30.0) -> D1Engine:
+    def open(self, max_query_s: float = 60.0) -> D1Engine:
         return self.kind(self.path, max_query_s=max_query_s)
 
     def run(self, program: Program, **options: float) -> None:
@@ -249,15 +258,44 @@ def test_the_engines_own_table_is_listed_and_cannot_be_read(bench: Bench) -> Non
     bench.run(program)
 
 
-def test_a_query_that_overruns_is_interrupted_and_the_database_stays_usable(bench: Bench) -> None:
+class Passing:
+    """The time by which a query has overrun; a test makes it pass."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.passed_s = 0.0
+        for name in ("monotonic", "perf_counter"):
+            if hasattr(database, name):
+                monkeypatch.setattr(database, name, self._later(getattr(database, name)))
+
+    def _later(self, now_s: Callable[[], float]) -> Callable[[], float]:
+        return lambda: now_s() + self.passed_s
+
+
+async def overrun(running: asyncio.Future[Any], passing: Passing) -> None:
+    """Let a query run for longer than it may."""
+    while not running.done():  # its thread may not have begun yet
+        passing.passed_s += 61
+        await asyncio.wait([running], timeout=0.1)
+    with pytest.raises(SqlError) as caught:
+        await running
+    assert (caught.value.message, caught.value.sqlite_code) == ("interrupted", "SQLITE_INTERRUPT")
+
+
+@pytest.fixture
+def passing(monkeypatch: pytest.MonkeyPatch) -> Passing:
+    return Passing(monkeypatch)
+
+
+def test_a_query_that_overruns_is_interrupted_and_the_database_stays_usable(bench: Bench, passing: Passing) -> None:
     async def program(engine: D1Engine) -> None:
         await query(engine, "CREATE TABLE t (a)")
-        with pytest.raises(SqlError) as caught:
-            await engine.run([D1Statement("INSERT INTO t VALUES (1)"), D1Statement(ENDLESS)])
-        assert (caught.value.message, caught.value.sqlite_code) == ("interrupted", "SQLITE_INTERRUPT")
+        overrunning = asyncio.ensure_future(engine.run([D1Statement("INSERT INTO t VALUES (1)"), D1Statement(ENDLESS)]))
+        await asyncio.sleep(0.01)
+        assert not overrunning.done()
+        await overrun(overrunning, passing)
         assert (await query(engine, "SELECT count(*) FROM t")).rows == [(0,)]
 
-    bench.run(program, max_query_s=0.05)
+    bench.run(program)
 
 
 def test_close_interrupts_a_query_that_runs(bench: Bench) -> None:
@@ -406,7 +444,7 @@ database.commit()
 """
 
 
-def test_another_process_opens_the_file_while_a_query_runs(file_bench: Bench, tmp_path: Path) -> None:
+def test_another_process_opens_the_file_while_a_query_runs(file_bench: Bench, tmp_path: Path, passing: Passing) -> None:
     async def program(engine: D1Engine) -> None:
         await engine.run([D1Statement("CREATE TABLE t (a)"), D1Statement("INSERT INTO t VALUES (1)")])
         running = asyncio.ensure_future(query(engine, ENDLESS))
@@ -414,31 +452,25 @@ def test_another_process_opens_the_file_while_a_query_runs(file_bench: Bench, tm
         shell = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)
         assert shell.stdout == "[('_cf_METADATA',), ('t',)]\n(1,)\n"
         assert not running.done()
-        with pytest.raises(SqlError, match="interrupted"):
-            await running
+        await overrun(running, passing)
         assert (await query(engine, "SELECT a FROM t ORDER BY a")).rows == [(1,), (99,)]
 
-    file_bench.run(program, max_query_s=1.0)
+    file_bench.run(program)
 
 
-def test_a_slow_query_delays_nothing_else_by_more_than_10_ms(bench: Bench) -> None:
+def test_a_slow_query_delays_no_other(bench: Bench, passing: Passing) -> None:
+    """By how much it may be delayed is measured by `make bench`."""
+
     async def program(engine: D1Engine) -> None:
         async with SqliteD1Engine() as other:
             await query(other, "SELECT 1")
             running = asyncio.ensure_future(query(engine, ENDLESS))
-            await asyncio.sleep(0.01)
-            taken_s = []
-            while not running.done():
-                started_s = time.perf_counter()
-                await query(other, "SELECT 1")
-                taken_s.append(time.perf_counter() - started_s)
-            with pytest.raises(SqlError, match="interrupted"):
-                await running
-        # The median: what else this machine does is not this engine's doing.
-        assert len(taken_s) > 20
-        assert statistics.median(taken_s) < 0.01
+            for _ in range(20):
+                assert (await query(other, "SELECT 1")).rows == [(1,)]
+            assert not running.done()
+            await overrun(running, passing)
 
-    bench.run(program, max_query_s=0.3)
+    bench.run(program)
 
 
 @pytest.mark.parametrize(

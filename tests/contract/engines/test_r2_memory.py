@@ -66,7 +66,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
 
 def growth_kib(asked: dict[str, object]) -> int:
     command = [sys.executable, "-c", textwrap.dedent(PROGRAM), json.dumps(asked)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
 

@@ -264,7 +264,7 @@ def test_node_verifies_what_we_sign_and_we_what_it_signs(algorithm: dict[str, An
 
 def ask_node(question: dict[str, Any]) -> dict[str, Any]:
     answer = subprocess.run(
-        ["node", "-e", NODE_SIDE], input=json.dumps(question).encode(), capture_output=True, check=True, timeout=60
+        ["node", "-e", NODE_SIDE], input=json.dumps(question).encode(), capture_output=True, check=True, timeout=120
     )
     told: dict[str, Any] = json.loads(answer.stdout)
     return told

@@ -90,7 +90,7 @@ def test_a_connection_that_ends_is_made_again_with_the_last_id() -> None:
             source.onmessage = lambda event: log.append((event.data, event.lastEventId))
             while not over.is_set():
                 await clock.advance(0.1)
-            await asyncio.wait_for(source._task, 5)
+            await asyncio.wait_for(source._task, 120)
             assert source.readyState == 2
             return sent, log
         finally:

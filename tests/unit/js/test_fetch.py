@@ -82,7 +82,7 @@ def with_server(handler: Handler, test: Callable[[Loopback], Awaitable[None]]) -
     async def main() -> None:
         async with loopback, HttpxOutbound() as outbound:
             REALM.set(Realm(outbound=outbound))
-            await asyncio.wait_for(test(loopback), 10)
+            await asyncio.wait_for(test(loopback), 120)
 
     asyncio.run(main())
     return loopback
@@ -246,7 +246,7 @@ def test_abort_ends_a_request_that_waits_for_its_answer():
     async def test(server: Loopback) -> None:
         controller = AbortController()
         promise = fetch(server.url, signal=controller.signal)
-        await asyncio.wait_for(arrived.wait(), 5)
+        await asyncio.wait_for(arrived.wait(), 120)
         controller.abort(JsException("Error", "enough"))
         assert (await rejection(promise)).message == "enough"
 

@@ -83,7 +83,7 @@ def run(work: Callable[[], Awaitable[Any]], **options: Any) -> Any:
     async def main() -> Any:
         async with HttpxOutbound(**options) as outbound:
             REALM.set(Realm(outbound=outbound, console=lambda _level, _args: None))
-            return await asyncio.wait_for(work(), 20)
+            return await asyncio.wait_for(work(), 120)
 
     return asyncio.run(main())
 
@@ -429,7 +429,7 @@ def tls_run(certificate: Path, work: Callable[[int], Awaitable[Any]], *, encrypt
         shout.context = context  # type: ignore[attr-defined]  # read by the server
         server = await asyncio.start_server(shout, "127.0.0.1", 0, ssl=context if encrypted else None)
         async with server:
-            return await asyncio.wait_for(work(server.sockets[0].getsockname()[1]), 20)
+            return await asyncio.wait_for(work(server.sockets[0].getsockname()[1]), 120)
 
     return asyncio.run(main())
 

@@ -66,7 +66,7 @@ def test_a_promise_nobody_awaits_runs_on():
             done.set()
 
         JsPromise.run(work())
-        await asyncio.wait_for(done.wait(), 5)
+        await asyncio.wait_for(done.wait(), 120)
 
     asyncio.run(main())
 

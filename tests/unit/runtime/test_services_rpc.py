@@ -195,7 +195,7 @@ def test_a_stream_that_holds_no_bytes_is_never_read_and_a_warning_says_so(tmp_pa
         log.addHandler(told)
         try:
             reading = asyncio.ensure_future(service.readStream(stream))
-            await asyncio.wait_for(told.told.wait(), 5)
+            await asyncio.wait_for(told.told.wait(), 120)
             assert not reading.done()
             reading.cancel()
         finally:

@@ -3,7 +3,6 @@
 import asyncio
 import contextvars
 import gc
-import time
 import weakref
 
 import pytest
@@ -30,17 +29,21 @@ def test_run_sync_waits_at_any_depth_of_plain_calls():
 
 
 def test_other_tasks_run_while_run_sync_waits():
-    async def handler(n):
-        return run_sync(value_later(n, 0.02))
+    waiting = []
 
     async def main():
-        started = time.perf_counter()
-        results = await asyncio.gather(*[run_suspendable(handler(n)) for n in range(50)])
-        return results, time.perf_counter() - started
+        all_wait = asyncio.Event()
 
-    results, took = asyncio.run(main())
-    assert results == list(range(50))
-    assert took < 0.5  # one after another would take a second
+        async def handler(n):
+            waiting.append(n)
+            if len(waiting) == 50:  # one after another they would not come this far
+                all_wait.set()
+            run_sync(all_wait.wait())
+            return n
+
+        return await asyncio.wait_for(asyncio.gather(*[run_suspendable(handler(n)) for n in range(50)]), 120)
+
+    assert asyncio.run(main()) == waiting == list(range(50))
 
 
 def test_an_error_of_the_awaitable_is_raised_by_run_sync():

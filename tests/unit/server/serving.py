@@ -95,7 +95,7 @@ class Server:
         """Wait until a text has been written behind a position."""
         while text not in self.text[position:]:
             self.stream.changed.clear()
-            await asyncio.wait_for(self.stream.changed.wait(), 5)
+            await asyncio.wait_for(self.stream.changed.wait(), 120)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port)

@@ -692,7 +692,7 @@ def test_a_client_that_leaves_ends_its_handler() -> None:
             writer.write(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
             await started.wait()
             await leave(writer)
-            await asyncio.wait_for(ended.wait(), 5)
+            await asyncio.wait_for(ended.wait(), 120)
         assert served.text.startswith("GET /wait client left (")
 
     run(main())
@@ -716,7 +716,7 @@ def test_a_client_that_leaves_mid_upload_ends_its_handler() -> None:
             writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nabc")
             await started.wait()
             await leave(writer)
-            await asyncio.wait_for(ended.wait(), 5)
+            await asyncio.wait_for(ended.wait(), 120)
 
     run(main())
 
@@ -744,7 +744,7 @@ def test_a_client_that_leaves_ends_its_stream_within_one_chunk() -> None:
             writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
             await reader.readuntil(b"data: 0\n\n")
             await leave(writer)
-            await asyncio.wait_for(ended.wait(), 5)
+            await asyncio.wait_for(ended.wait(), 120)
         assert produced == [0]
 
     run(main())

@@ -202,12 +202,12 @@ def test_a_save_is_seen_in_a_folder_that_was_made_later(bench: Bench, tmp_path: 
     async def main() -> None:
         watching = asyncio.create_task(bench.reloader.run())
         try:
-            await asyncio.wait_for(bench.reloader.ready.wait(), 10)
+            await asyncio.wait_for(bench.reloader.ready.wait(), 120)
             bench.reloader.ready.clear()
             (tmp_path / "streaming" / "pkg").mkdir()
-            await asyncio.wait_for(_until(lambda: len(bench.reloader.watched) == 3), 10)
+            await asyncio.wait_for(_until(lambda: len(bench.reloader.watched) == 3), 120)
             (tmp_path / "streaming" / "pkg" / "mod.py").write_text("x = 1\n")
-            await asyncio.wait_for(_until(lambda: bench.runtime.loaded == ["streaming"]), 10)
+            await asyncio.wait_for(_until(lambda: bench.runtime.loaded == ["streaming"]), 120)
         finally:
             bench.reloader.stop()
             await watching

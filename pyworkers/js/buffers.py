@@ -84,6 +84,21 @@ class ArrayBuffer(JsBuffer):
         """The number of bytes."""
         return len(self.data)
 
+    @property
+    def maxByteLength(self) -> int:
+        """The number of bytes: no buffer grows here."""
+        return len(self.data)
+
+    @property
+    def resizable(self) -> bool:
+        """Never."""
+        return False
+
+    @property
+    def detached(self) -> bool:
+        """Never: what is transferred is copied."""
+        return False
+
     @js_method
     def slice(self, start: object = None, end: object = None) -> ArrayBuffer:
         """Copy a part."""
@@ -117,6 +132,12 @@ class TypedArray(ArrayBufferView):
     """Base of ``Uint8Array`` and its like."""
 
     item_format: ClassVar[str] = "B"
+    BYTES_PER_ELEMENT: int = 1
+    static_BYTES_PER_ELEMENT: int = 1
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        cls.BYTES_PER_ELEMENT = cls.static_BYTES_PER_ELEMENT = cls.item_size
+        super().__init_subclass__(**kwargs)
 
     @classmethod
     def of_bytes(cls, data: Bytes) -> TypedArray:
@@ -177,11 +198,6 @@ class TypedArray(ArrayBufferView):
     def length(self) -> int:
         """The number of items."""
         return self.byteLength // self.item_size
-
-    @property
-    def BYTES_PER_ELEMENT(self) -> int:
-        """The size of one item."""
-        return self.item_size
 
     def to_memoryview(self) -> memoryview:
         """Copy into a memoryview of the array's own item format."""
@@ -323,6 +339,15 @@ class Float32Array(TypedArray):
     """Single-precision numbers."""
 
     item_format, item_size = "f", 4
+
+    @classmethod
+    def _coerce(cls, item: object) -> float:
+        value = to_number(item)
+        try:
+            struct.pack("<f", value)
+        except OverflowError:  # Python refuses what JavaScript rounds to infinity
+            return math.copysign(math.inf, value)
+        return value
 
 
 class Float64Array(TypedArray):

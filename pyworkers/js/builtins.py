@@ -22,6 +22,7 @@ from pyworkers.js.primitives import (
     to_number,
     to_string,
 )
+from pyworkers.js.read_only import is_read_only
 from pyworkers.js.realm import current_realm
 from pyworkers.js.values import (
     JsException,
@@ -238,7 +239,10 @@ class Symbol(_Boxed):
         return self
 
 
-for _name in ("iterator", "asyncIterator", "hasInstance", "toPrimitive", "toStringTag", "dispose", "asyncDispose"):
+for _name in (
+    *("iterator", "asyncIterator", "hasInstance", "isConcatSpreadable", "toPrimitive", "toStringTag", "unscopables"),
+    *("match", "matchAll", "replace", "search", "split", "species", "dispose", "asyncDispose"),
+):
     setattr(Symbol, f"static_{_name}", Symbol(f"Symbol.{_name}"))
 
 
@@ -262,15 +266,17 @@ class Reflect(JsProxy, js_name="Reflect"):
 
     @js_method
     def set(self, target: object = None, name: object = None, value: object = None) -> bool:
-        """Write a property."""
-        setattr(target, to_string(name), value)
+        """Write a property; tells whether it can be written."""
+        property_name = to_string(name)
+        if is_read_only(target, property_name):
+            return False
+        setattr(target, property_name, value)
         return True
 
     @js_method
     def deleteProperty(self, target: object = None, name: object = None) -> bool:
         """Delete a property."""
-        if hasattr(target, to_string(name)):
-            delattr(target, to_string(name))
+        delattr(target, to_string(name))
         return True
 
     @js_method
@@ -307,6 +313,11 @@ class Navigator(JsProxy, read_only="hardwareConcurrency language platform userAg
     language = "en"
     hardwareConcurrency = 1
     platform = ""
+
+    @property
+    def languages(self) -> JsArray:
+        """Of which there is one."""
+        return JsArray([self.language])
 
 
 def _in_base(value: int, base: int) -> str:

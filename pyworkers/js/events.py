@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import is_nullish, jsnull, to_boolean, to_integer, to_string
-from pyworkers.js.promise import as_exception, is_thenable, settle
+from pyworkers.js.promise import JsPromise, is_thenable, settle
 from pyworkers.js.realm import current_realm
-from pyworkers.js.values import JsProxy, call, dom_exception, get_property, js_function, js_method, type_error
+from pyworkers.js.values import JsProxy, call, dom_exception, get_property, js_method, type_error
 from pyworkers.js.webidl import MISSING, argument_error, constructor_error, is_object
 
 _background: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
@@ -115,7 +115,7 @@ class Event(
         return JsArray([self.currentTarget] if self._is_dispatching else [])
 
 
-class CustomEvent(Event):
+class CustomEvent(Event, read_only="detail"):
     """An event with a ``detail`` of any kind."""
 
     detail: Any = jsnull
@@ -129,7 +129,7 @@ class CustomEvent(Event):
         return event
 
 
-class MessageEvent(Event):
+class MessageEvent(Event, read_only="data lastEventId origin ports source"):
     """A message: ``data`` is text, an ArrayBuffer or a Blob."""
 
     data: Any
@@ -148,14 +148,16 @@ class MessageEvent(Event):
         return cls(type_, data=get_property(init, "data"))
 
 
-class CloseEvent(Event):
+class CloseEvent(Event, read_only="code reason wasClean"):
     """A WebSocket was closed."""
+
+    code: int
+    reason: str
+    wasClean: bool
 
     def __init__(self, type_: str = "close", *, code: int = 0, reason: str = "", was_clean: bool = False) -> None:
         super().__init__(type_)
-        self.code = code
-        self.reason = reason
-        self.wasClean = was_clean
+        self.__dict__.update(code=code, reason=reason, wasClean=was_clean)
 
     @classmethod
     def of_init(cls, type_: str, init: object) -> CloseEvent:
@@ -169,16 +171,18 @@ class CloseEvent(Event):
         )
 
 
-class ErrorEvent(Event):
+class ErrorEvent(Event, read_only="colno error filename lineno message"):
     """An error that nobody caught."""
+
+    message: str
+    error: Any
+    filename: str
+    lineno: int
+    colno: int
 
     def __init__(self, type_: str = "error", *, message: str = "", error: Any = None) -> None:
         super().__init__(type_)
-        self.message = message
-        self.error = error
-        self.filename = ""
-        self.lineno = 0
-        self.colno = 0
+        self.__dict__.update(message=message, error=error, filename="", lineno=0, colno=0)
 
     @classmethod
     def of_init(cls, type_: str, init: object) -> ErrorEvent:
@@ -317,7 +321,7 @@ def notify(
     except Exception as error:
         (on_error or report_error)(error)
         return
-    if is_thenable(result):
+    if is_thenable(result) and not isinstance(result, JsPromise):  # which runs, and announces its rejection, itself
         task = asyncio.get_running_loop().create_task(_finish(result))
         _background.add(task)
         task.add_done_callback(_background.discard)
@@ -334,39 +338,10 @@ def uncaught(error: BaseException) -> str:
     return f"Uncaught {text}"
 
 
-@js_function
-def reportError(error: Any = MISSING) -> None:
-    """The global ``reportError``."""
-    if error is MISSING:
-        raise argument_error("ServiceWorkerGlobalScope", "reportError", 1, "JsValue")
-    report_error(as_exception(error))
-
-
 async def _finish(result: object) -> None:
     try:
         await settle(result)
     except Exception as error:
-        report_error(error)
+        from pyworkers.js.scope_events import announce_rejection  # that module is written in terms of this one
 
-
-def _of_scope() -> EventTarget:
-    """What the functions of the global scope listen to: the realm's own."""
-    realm = current_realm()
-    if realm.events is None:
-        realm.events = EventTarget()
-    return realm.events
-
-
-def addEventListener(*args: Any, **kwargs: Any) -> None:
-    """``addEventListener`` of the global scope."""
-    _of_scope().addEventListener(*args, **kwargs)
-
-
-def removeEventListener(*args: Any, **kwargs: Any) -> None:
-    """``removeEventListener`` of the global scope."""
-    _of_scope().removeEventListener(*args, **kwargs)
-
-
-def dispatchEvent(*args: Any) -> bool:
-    """``dispatchEvent`` of the global scope."""
-    return _of_scope().dispatchEvent(*args)
+        announce_rejection(result, error)

@@ -58,7 +58,7 @@ class MessagePort(EventTarget):
             run_callback(self.dispatch, (event,), self._context.copy())
 
 
-class MessageChannel(JsProxy):
+class MessageChannel(JsProxy, read_only="port1 port2"):
     """Two ports that are connected."""
 
     def __init__(self) -> None:

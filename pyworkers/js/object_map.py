@@ -9,6 +9,7 @@ from collections.abc import Iterator, MutableMapping, MutableSequence
 from typing import Any
 
 from pyworkers.js.objects import JsArray
+from pyworkers.js.read_only import set_property
 from pyworkers.js.values import JsObject, JsProxy
 
 
@@ -30,7 +31,10 @@ class ObjectMap(JsProxy, js_name="Object"):
         return self._view(self._target.own_properties()[name])
 
     def __setitem__(self, name: str, value: Any) -> None:
-        self._target.own_properties()[name] = value
+        if isinstance(self._target, JsObject):
+            self._target.own_properties()[name] = value
+        else:
+            set_property(self._target, name, value)
 
     def __delitem__(self, name: str) -> None:
         del self._target.own_properties()[name]

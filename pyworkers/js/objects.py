@@ -15,6 +15,7 @@ from collections.abc import (
 from typing import Any
 
 from pyworkers.js.primitives import is_nullish, to_boolean, to_number, to_string
+from pyworkers.js.read_only import set_property
 from pyworkers.js.values import (
     JsException,
     JsObject,
@@ -217,7 +218,7 @@ class ObjectFunctions:
         """``Object.assign``."""
         for source in sources:
             for name, value in own_properties_of(source).items():
-                setattr(target, name, value)
+                set_property(target, name, value)
         return target
 
     @staticmethod

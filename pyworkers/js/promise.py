@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import is_nullish, to_string
-from pyworkers.js.realm import current_realm
 from pyworkers.js.values import JsException, JsObject, JsProxy, call, iterate, type_error
 
 R = TypeVar("R")
@@ -26,6 +25,8 @@ _FULFILLED, _REJECTED, _SUSPENDED, _RUNNING = range(4)
 
 class JsPromise(JsProxy, js_name="Promise"):
     """A promise. Await it, or use ``then``, ``catch`` and ``finally_``."""
+
+    _was_announced = False  # listeners of the global scope have heard that nobody looks at the rejection
 
     def __init__(self) -> None:
         self._state = _RUNNING
@@ -115,6 +116,11 @@ class JsPromise(JsProxy, js_name="Promise"):
         elif self._state == _RUNNING:
             yield from self._wait()
         if self._state == _REJECTED:
+            if self._was_announced:
+                self._was_announced = False
+                from pyworkers.js.scope_events import announce_late_handling
+
+                announce_late_handling(self)
             raise self._value
         return self._value
 
@@ -203,8 +209,12 @@ class JsPromise(JsProxy, js_name="Promise"):
             asyncio.get_running_loop().call_soon(self._report_unhandled)
 
     def _report_unhandled(self) -> None:
-        if not self._handled:
-            current_realm().console("error", (f"Uncaught (in promise) {self._value}",))
+        if self._handled:
+            return
+        from pyworkers.js.scope_events import announce_rejection  # that module is written in terms of this one
+
+        self._was_announced = True
+        announce_rejection(self, self._value)
 
     async def _then(self, on_fulfilled: Any, on_rejected: Any) -> Any:
         try:

@@ -24,7 +24,7 @@ _SPELLINGS: Final = re.compile(
 
 class RegExp(
     JsProxy,
-    read_only="dotAll flags global hasIndices ignoreCase multiline source sticky unicode",
+    read_only="dotAll flags global hasIndices ignoreCase multiline source sticky unicode unicodeSets",
 ):
     """A regular expression."""
 
@@ -32,12 +32,13 @@ class RegExp(
         self.source = source or "(?:)"
         self.flags = "".join(sorted(flags))
         self.lastIndex = 0
-        self.global_ = "g" in flags
+        self.__dict__["global"] = "g" in flags  # read as `global_`, for Python keeps the word
         self.ignoreCase = "i" in flags
         self.multiline = "m" in flags
         self.dotAll = "s" in flags
         self.sticky = "y" in flags
         self.unicode = "u" in flags
+        self.unicodeSets = "v" in flags
         self.hasIndices = "d" in flags
         if not set(flags) <= _KNOWN_FLAGS or len(set(flags)) != len(flags):
             raise JsException("SyntaxError", f"Invalid flags supplied to RegExp constructor '{flags}'")
@@ -77,7 +78,7 @@ class RegExp(
         return self._pattern.finditer(text)
 
     def _match(self, text: str) -> re.Match[str] | None:
-        moves = self.global_ or self.sticky
+        moves = "g" in self.flags or self.sticky
         start = self.lastIndex if moves else 0
         match = None
         if start <= len(text):

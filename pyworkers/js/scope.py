@@ -9,6 +9,7 @@ Source: developers.cloudflare.com/workers/runtime-apis; tests/data/js_symbols.js
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 from types import ModuleType
 from typing import Any, Final
 
@@ -20,9 +21,10 @@ from pyworkers.js.values import ERRORS, JsObject, JsProxy, type_error
 _CLASSES: Final = {
     "abort": "AbortController AbortSignal",
     "blob": "Blob File",
+    "body": "Body",
     "buffers": "ArrayBuffer Uint8Array Int8Array Uint8ClampedArray Uint16Array Int16Array Uint32Array "
     "Int32Array Float32Array Float64Array BigInt64Array BigUint64Array",
-    "builtins": "Number String Boolean BigInt Symbol Navigator",
+    "builtins": "Number String Boolean BigInt Symbol Navigator Performance",
     "crypto.crypto": "Crypto",
     "crypto.keys": "CryptoKey",
     "crypto.subtle": "SubtleCrypto",
@@ -37,6 +39,8 @@ _CLASSES: Final = {
     "regexp": "RegExp",
     "request": "Request",
     "response": "Response",
+    "scope_events": "ExtendableEvent FetchEvent ScheduledEvent TailEvent PromiseRejectionEvent WorkerGlobalScope "
+    "ServiceWorkerGlobalScope",
     "search_params": "URLSearchParams",
     "streams.compression": "CompressionStream DecompressionStream",
     "streams.controllers": "ReadableStreamDefaultController ReadableByteStreamController ReadableStreamBYOBRequest",
@@ -56,14 +60,15 @@ _CLASSES: Final = {
 _FUNCTIONS: Final = {
     "clone": "structuredClone",
     "encoding": "atob btoa",
-    "events": "reportError addEventListener removeEventListener dispatchEvent",
+    "scope_events": "reportError addEventListener removeEventListener dispatchEvent",
     "fetch": "fetch",
     "global_functions": "parseInt parseFloat isNaN isFinite encodeURIComponent encodeURI decodeURIComponent decodeURI "
     "eval escape unescape",
-    "timers": "setTimeout setInterval clearTimeout clearInterval queueMicrotask",
+    "timers": "setTimeout setInterval clearTimeout clearInterval queueMicrotask setImmediate clearImmediate",
 }
 # global: the class of which it is the one instance
 _OBJECTS: Final = {
+    "Cloudflare": ("cloudflare", "Cloudflare"),
     "JSON": ("json", "JSON"),
     "Math": ("math_object", "Math"),
     "Reflect": ("builtins", "Reflect"),
@@ -81,6 +86,12 @@ _RENAMED: Final = {
     "Set": ("objects", "JsSet"),
     "Promise": ("promise", "JsPromise"),
     "Function": ("values", "JsConstructor"),
+    "TraceEvent": ("scope_events", "TailEvent"),
+}
+# global: the flag without which it is missing
+_WITH_FLAG: Final = {
+    **dict.fromkeys(("clearImmediate", "global", "process", "setImmediate"), "nodejs_compat"),
+    "Performance": "enable_global_performance_classes",
 }
 _CONSTANTS: Final = {"origin": "null", "undefined": None, "NaN": float("nan"), "Infinity": float("inf")}
 _FIXED: Final = ("undefined", "NaN", "Infinity")
@@ -119,12 +130,14 @@ class GlobalScope(ModuleType):
         if name in realm.hosted:
             return realm.hosted[name]()
         loaded = self.__dict__["_loaded"]
+        if name in _WITH_FLAG:
+            return self._with_flag(name)
         if name in loaded:
             return self._kept(name, loaded[name])
-        if name == "process" and current_realm().compat.enabled("nodejs_compat"):
-            return _process()
         if name in _SOURCES:
             return self._kept(name, loaded.setdefault(name, _load(*_SOURCES[name])))
+        if name[-1:] == "_" and iskeyword(name[:-1]):
+            return getattr(self, name[:-1])  # `global_` is how Python spells `global`
         raise AttributeError(f"module 'js' has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -138,10 +151,17 @@ class GlobalScope(ModuleType):
             current_realm().globals[name] = value
 
     def __delattr__(self, name: str) -> None:
-        try:
-            del current_realm().globals[name]
-        except KeyError:
-            raise AttributeError(f"module 'js' has no attribute {name!r}") from None
+        if name in _FIXED:
+            raise type_error(f"Cannot delete property '{name}' of #<ServiceWorkerGlobalScope>")
+        current_realm().globals.pop(name, None)  # as JavaScript's `delete`: what is not there is no error
+
+    def _with_flag(self, name: str) -> Any:
+        """Return a global that not every worker has, so that none is kept."""
+        if not current_realm().compat.enabled(_WITH_FLAG[name]):
+            raise AttributeError(f"module 'js' has no attribute {name!r}")
+        if name == "global":
+            return self
+        return _process() if name == "process" else _load(*_SOURCES[name])
 
     def _kept(self, name: str, value: Any) -> Any:
         """Make the next read a plain attribute, unless a worker has a value of its own."""
@@ -150,7 +170,10 @@ class GlobalScope(ModuleType):
         return value
 
     def __dir__(self) -> list[str]:
-        return sorted({*self.__dict__["_loaded"], *_SOURCES, *current_realm().globals, *current_realm().hosted})
+        realm = current_realm()
+        missing = {name for name, flag in _WITH_FLAG.items() if not realm.compat.enabled(flag)}
+        everything = {*self.__dict__["_loaded"], *_SOURCES, *_WITH_FLAG, *realm.hosted}
+        return sorted((everything - missing).union(realm.globals))
 
     def __repr__(self) -> str:
         return "[object ServiceWorkerGlobalScope]"

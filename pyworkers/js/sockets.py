@@ -69,7 +69,7 @@ class Sockets(JsProxy, js_name="Module"):
         return Socket(host, port, transport, half_open=to_boolean(get_property(options, "allowHalfOpen")))
 
 
-class Socket(JsProxy):
+class Socket(JsProxy, read_only="closed opened readable secureTransport upgraded writable"):
     """A TCP connection: two byte streams.
 
     Attributes:

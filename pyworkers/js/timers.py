@@ -17,8 +17,9 @@ from weakref import WeakKeyDictionary
 
 from pyworkers.js.events import report_error
 from pyworkers.js.primitives import to_number
-from pyworkers.js.promise import js_async, settle
+from pyworkers.js.promise import JsPromise, js_async, settle
 from pyworkers.js.realm import Realm, current_realm
+from pyworkers.js.scope_events import announce_error, announce_rejection
 from pyworkers.js.values import JsException, JsProxy, call, dom_exception, get_property, js_function, type_error
 from pyworkers.js.webidl import MISSING, argument_error, field_error
 
@@ -62,23 +63,43 @@ class _Timer:
         run_callback(self.callback, self.args, self.context.copy())
 
 
-def run_callback(callback: Callable[..., object], args: tuple[object, ...], context: Context) -> None:
+def run_callback(
+    callback: Callable[..., object],
+    args: tuple[object, ...],
+    context: Context,
+    *,
+    on_error: Callable[[BaseException], None] = report_error,
+) -> None:
     """Run a worker's callback in a task of the given context."""
-    task = asyncio.get_running_loop().create_task(_run(callback, args), context=context)
+    task = asyncio.get_running_loop().create_task(_run(callback, args, on_error), context=context)
     _running.add(task)
     task.add_done_callback(_running.discard)
 
 
-async def _run(callback: Callable[..., object], args: tuple[object, ...]) -> None:
+async def _run(
+    callback: Callable[..., object], args: tuple[object, ...], on_error: Callable[[BaseException], None]
+) -> None:
     try:
-        await settle(call(callback, *args))
+        result = call(callback, *args)
     except Exception as error:
-        report_error(error)
+        on_error(error)
+        return
+    if isinstance(result, JsPromise):
+        return  # it runs, and announces its rejection, itself
+    try:
+        await settle(result)
+    except Exception as error:
+        announce_rejection(result, error)
 
 
 def setTimeout(callback: Any = None, delay_ms: object = None, *args: object) -> int:
     """Run a function once, so many milliseconds from now; returns the timer's id."""
     return _timer("setTimeout", callback, delay_ms, args).start()
+
+
+def setImmediate(callback: Any = None, *args: object) -> int:
+    """Run a function soon, with ``nodejs_compat``; returns an id for `clearTimeout`."""
+    return _timer("setImmediate", callback, 0, args).start()
 
 
 def setInterval(callback: Any = None, delay_ms: object = None, *args: object) -> int:
@@ -103,6 +124,12 @@ def clearInterval(timer_id: object = None) -> None:
     clearTimeout(timer_id)
 
 
+@js_function
+def clearImmediate(timer_id: object = None) -> None:
+    """As `clearTimeout`."""
+    clearTimeout(timer_id)
+
+
 def cancel_timers(realm: Realm) -> None:
     """Cancel everything that an isolate has set, before it goes away."""
     for timer in list(_timers.pop(realm, {}).values()):
@@ -116,7 +143,7 @@ def queueMicrotask(callback: Any = None) -> None:
         raise type_error(
             "Failed to execute 'queueMicrotask' on 'ServiceWorkerGlobalScope': parameter 1 is not of type 'function'."
         )
-    run_callback(callback, (), copy_context())
+    run_callback(callback, (), copy_context(), on_error=announce_error)
 
 
 class Scheduler(JsProxy):

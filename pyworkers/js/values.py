@@ -26,17 +26,17 @@ Source: recorded, contracts/python; pyodide.org/en/stable/usage/type-conversions
 from __future__ import annotations
 
 import keyword
-import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial, wraps
 from typing import Any, ClassVar, Final, Self, TypeVar
 
+from pyworkers.js.error_names import DOM_EXCEPTION_CODES, DOM_EXCEPTION_CONSTANTS, ERROR_NAMES
 from pyworkers.js.primitives import (
     to_string,
     to_string_tag,
     typeof,
 )
+from pyworkers.js.read_only import constants_of, is_host, refuse_to_set, setter_but_for
 
 R = TypeVar("R")
 
@@ -57,34 +57,6 @@ def _with_options(function: Callable[..., R]) -> Callable[..., R]:
     return new
 
 
-# What V8 says of the standard's own objects; the platform's own are `_PRINT_THEMSELVES`, and all others.
-_GETTERS_ONLY: Final = frozenset({"ArrayBuffer", "DataView", "Map", "Set"})
-_GETTERS_ONLY_TAGGED: Final = re.compile(r"RegExp$|(?:Int|Uint|BigInt|BigUint|Float)\d+(?:Clamped)?Array$")
-_PRINT_THEMSELVES: Final = frozenset({"DurableObjectId", "URL", "URLSearchParams"})
-
-
-def _refuse_to_set(target: JsProxy, _value: object, *, name: str) -> None:
-    """Raise what a script sees that sets a property which can only be read."""
-    kind = target.js_name
-    if kind in _GETTERS_ONLY or _GETTERS_ONLY_TAGGED.match(kind):
-        shown = f"#<{kind}>" if kind in _GETTERS_ONLY else "[object Object]"
-        raise type_error(f"Cannot set property {name} of {shown} which has only a getter")
-    shown = f"[object {kind}]" if kind in _PRINT_THEMSELVES else f"#<{kind}>"
-    raise type_error(f"Cannot assign to read only property '{name}' of object '{shown}'")
-
-
-def _setter(names: frozenset[str]) -> Callable[[JsProxy, str, object], None]:
-    """Return a ``__setattr__`` that sets what has one of these names only from the host's own code."""
-    put = object.__setattr__
-
-    def set_unless_read_only(target: JsProxy, name: str, value: object) -> None:
-        if name in names and sys._getframe(1).f_globals.get("__name__", "")[:10] != "pyworkers.":
-            _refuse_to_set(target, value, name=name)
-        put(target, name, value)
-
-    return set_unless_read_only
-
-
 class JsProxy:
     """Base of every JavaScript object."""
 
@@ -97,15 +69,16 @@ class JsProxy:
 
         Args:
             js_name: JavaScript's name of it.
-            read_only: plain attributes that scripts cannot set; properties without a setter are so anyway.
+            read_only: plain attributes that scripts cannot set, besides constants and properties without a setter.
         """
         super().__init_subclass__()
         for name, member in list(vars(cls).items()):
             if isinstance(member, property) and member.fset is None and name[0] != "_":
-                setattr(cls, name, member.setter(partial(_refuse_to_set, name=name)))
-        if read_only:
-            cls.read_only = cls.read_only | frozenset(read_only.split())
-            cls.__setattr__ = _setter(cls.read_only)  # type: ignore[method-assign,assignment]  # only where it is needed
+                setattr(cls, name, member.setter(partial(refuse_to_set, name=name)))
+        names = constants_of(cls).union(read_only.split())
+        if names:
+            cls.read_only = cls.read_only | names
+            cls.__setattr__ = setter_but_for(cls.read_only)  # type: ignore[method-assign,assignment]  # only where needed
         _name_as_pyodide(cls, js_name or cls.__name__)
         if not is_function and "constructor" not in cls.__dict__:
             cls.constructor = JsConstructor(cls)
@@ -196,6 +169,11 @@ class JsProxy:
     def __repr__(self) -> str:
         return self.toString()
 
+    def __delattr__(self, name: str) -> None:
+        # As JavaScript's `delete`: what is no property of the object's own stays, and nothing is said of it.
+        if name not in self.read_only:
+            self.__dict__.pop(name, None)
+
     def __getattr__(self, name: str) -> Any:
         # Reached only for what the object lacks. `from_` is how Python spells JavaScript's `from`.
         if name[-1:] == "_" and keyword.iskeyword(name[:-1]):
@@ -223,6 +201,15 @@ class JsConstructor(JsProxy, js_name="Function", is_function=True):
     def prototype(self) -> JsProxy:
         """The instances' prototype: its methods, unbound."""
         return Prototype(self.python_class)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not is_host(2) and (name in ("length", "name") or self._has_constant(name)):
+            refuse_to_set(self, value, name=name)
+        super().__setattr__(name, value)
+
+    def _has_constant(self, name: str) -> bool:
+        found = getattr(self.statics, f"static_{name}", None)
+        return found is not None and not callable(found)
 
     def toString(self) -> str:
         """JavaScript's ``String(self)``."""
@@ -317,6 +304,11 @@ class JsException(JsProxy, Exception):
         if kind == "DOMException":
             self.code = DOM_EXCEPTION_CODES.get(name, 0)
 
+    def __getattr__(self, name: str) -> Any:
+        if name in DOM_EXCEPTION_CONSTANTS and self.kind == "DOMException":
+            return DOM_EXCEPTION_CONSTANTS[name]
+        return super().__getattr__(name)
+
     @classmethod
     def new(cls, *args: object) -> JsException:
         """Make an Error, as Pyodide's ``JsException.new(message, options)``."""
@@ -338,51 +330,19 @@ class JsException(JsProxy, Exception):
         return self.toString()
 
 
+_OF_DOM_EXCEPTIONS: Final = frozenset({"name", "message", "code", *DOM_EXCEPTION_CONSTANTS})
+
+
+def _set_property_of_error(target: JsException, name: str, value: object) -> None:
+    if name in _OF_DOM_EXCEPTIONS and target.__dict__.get("kind") == "DOMException" and not is_host(2):
+        # JavaScript shows the error itself in this place, that is what has been read of it so far: nothing.
+        raise type_error(f"Cannot assign to read only property '{name}' of object ''")
+    object.__setattr__(target, name, value)
+
+
+JsException.__setattr__ = _set_property_of_error  # type: ignore[method-assign,assignment]  # in the class it hides typos
 JsException.__qualname__ = "JsException"
 JsException.__name__ = "pyodide.ffi.JsException"
-
-ERROR_NAMES: Final = frozenset(
-    [
-        "Error",
-        "TypeError",
-        "RangeError",
-        "SyntaxError",
-        "ReferenceError",
-        "EvalError",
-        "URIError",
-        "AggregateError",
-        "PythonError",
-        "DOMException",
-        "NonRetryableError",
-    ]
-)
-
-
-# Source: webidl.spec.whatwg.org, section 2.8.1
-DOM_EXCEPTION_CODES: Final = {
-    "IndexSizeError": 1,
-    "HierarchyRequestError": 3,
-    "WrongDocumentError": 4,
-    "InvalidCharacterError": 5,
-    "NoModificationAllowedError": 7,
-    "NotFoundError": 8,
-    "NotSupportedError": 9,
-    "InUseAttributeError": 10,
-    "InvalidStateError": 11,
-    "SyntaxError": 12,
-    "InvalidModificationError": 13,
-    "NamespaceError": 14,
-    "InvalidAccessError": 15,
-    "TypeMismatchError": 17,
-    "SecurityError": 18,
-    "NetworkError": 19,
-    "AbortError": 20,
-    "URLMismatchError": 21,
-    "QuotaExceededError": 22,
-    "TimeoutError": 23,
-    "InvalidNodeTypeError": 24,
-    "DataCloneError": 25,
-}
 
 
 def _new_error(name: str, message: object = None, options: object = None, *_: object, **kwargs: object) -> JsException:
@@ -400,10 +360,19 @@ def _error_constructor(name: str) -> JsConstructor:
     constructor = JsConstructor(JsException)
     constructor.name = name
     constructor.new = new = partial(_new_error, name)
-    if name != "DOMException":
+    if name == "DOMException":
+        constructor.statics = _DomExceptionConstants
+    else:
         constructor.call_without_new = new
     return constructor
 
+
+class _DomExceptionConstants:
+    """Members of the ``DOMException`` constructor."""
+
+
+for _name, _code in DOM_EXCEPTION_CONSTANTS.items():
+    setattr(_DomExceptionConstants, f"static_{_name}", _code)
 
 ERRORS: Final = {name: _error_constructor(name) for name in sorted(ERROR_NAMES)}
 

@@ -41,7 +41,7 @@ _NOT_ACCEPTED: Final = (
 )
 
 
-class WebSocket(EventTarget):
+class WebSocket(EventTarget, read_only="extensions protocol url"):
     """One end of a connection.
 
     Attributes:
@@ -297,7 +297,7 @@ class WebSocket(EventTarget):
         await self._deliver(self._dispatch_message)
 
 
-class WebSocketPair(JsProxy):
+class WebSocketPair(JsProxy, read_only="0 1"):
     """Two ends that are connected: ``0`` for the client, ``1`` for the worker."""
 
     def __init__(self) -> None:
@@ -323,7 +323,7 @@ class WebSocketPair(JsProxy):
         return iter(self.sockets)
 
 
-class WebSocketRequestResponsePair(JsProxy):
+class WebSocketRequestResponsePair(JsProxy, read_only="request response"):
     """A text that a hibernating object answers without waking up."""
 
     def __init__(self, request: str, response: str) -> None:

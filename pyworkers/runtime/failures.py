@@ -9,8 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from pyworkers.js.error_names import ERROR_NAMES
 from pyworkers.js.objects import JsArray, JsMap, JsSet
-from pyworkers.js.values import ERROR_NAMES, JsException, JsObject, JsProxy
+from pyworkers.js.values import JsException, JsObject, JsProxy
 
 _OURS: Final = str(Path(__file__).resolve().parent.parent)
 _STANDARD: Final = str(Path(traceback.__file__).parent)

@@ -206,6 +206,7 @@ class Runtime:
             on_console=note_console,
         )
         realm.hosted["caches"] = cache(partial(self.stores.cache_storage, config.name))
+        realm.hosted.update({name: partial(_cache_class, name) for name in ("Cache", "CacheStorage")})
         site = build_site(config, realm.compat)
         env = build_env(config, self.stores, self._connect, hosts=realm.hosts, site=site)
         self.durable_objects.configure(config)
@@ -304,6 +305,13 @@ def _count_subrequest() -> None:
 def override_vars(config: WorkerConfig, values: dict[str, Any]) -> WorkerConfig:
     """Return the configuration with other values for some vars."""
     return replace(config, vars={**config.vars, **values})
+
+
+def _cache_class(name: str) -> Any:
+    """Return the constructor of a class of the Cache API, which is loaded when it is asked for."""
+    from pyworkers.bindings import cache as caches
+
+    return getattr(caches, name).constructor
 
 
 def _task_factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **kwargs: Any) -> asyncio.Task[Any]:

@@ -77,7 +77,7 @@ async def run_trigger(
     return occurrence
 
 
-class ScheduledController(JsProxy):
+class ScheduledController(JsProxy, read_only="cron scheduledTime"):
     """What a scheduled handler gets.
 
     Attributes:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pyworkers.js.values import ERROR_NAMES, JsException, JsProxy, dom_exception, type_error
+from pyworkers.js.error_names import ERROR_NAMES
+from pyworkers.js.values import JsException, JsProxy, dom_exception, type_error
 from pyworkers.runtime.environment import js_value
 from pyworkers.runtime.events import Event
 from pyworkers.runtime.services import Fetcher

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from interp import build_scope, load_cases, misses, record
+from interp import build_scope, load_cases, record
 from loop_time import run
-from replay import own_cases
+from replay import own_cases, verdict
 
 from pyworkers.clock import ManualClock
 from pyworkers.config import load_project
+from pyworkers.js.realm import REALM
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.stores import Stores
 
@@ -21,7 +22,7 @@ CONFIG = """
 name = "recorded"
 main = "entry.py"
 compatibility_date = "2026-04-01"
-compatibility_flags = ["python_workers"]
+compatibility_flags = ["python_workers", "nodejs_compat"]
 version_metadata = { binding = "VERSION" }
 vars = { TEXT = "plain", JSONV = { a = [1] }, NUM = 5 }
 analytics_engine_datasets = [{ binding = "AE", dataset = "ds" }]
@@ -53,10 +54,14 @@ async def replay(case: dict[str, Any], folder: Path) -> list[Any]:
     clock = ManualClock()
     project = load_project(folder, [folder / "wrangler.toml"])
     async with Runtime(project, Stores(None, project, clock), clock=clock) as runtime:
-        bindings = runtime.primary.env.own_properties()
-        return await record(case["steps"], build_scope(bindings))
+        isolate = runtime.primary
+        token = REALM.set(isolate.realm)
+        try:
+            return await record(case["steps"], build_scope(isolate.env.own_properties()))
+        finally:
+            REALM.reset(token)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in CASES])
 def test_recorded_case_of_a_small_binding_answers_as_recorded(case: dict[str, Any], tmp_path: Path) -> None:
-    assert misses(case, run(replay(case, tmp_path))) == {}
+    assert verdict(case, "misc", run(replay(case, tmp_path)), engine="runtime") == {}

@@ -56,7 +56,7 @@ def _unimplemented(interface: str, method: str) -> Callable[..., None]:
     return call
 
 
-class CacheStorage(JsProxy):
+class CacheStorage(JsProxy, read_only="default"):
     """``caches``.
 
     Args:

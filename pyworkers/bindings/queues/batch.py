@@ -47,15 +47,23 @@ class QueueResult:
         return max(0, next(delay for delay in (own, self.batch_delay_s, default_s) if delay is not None))
 
 
-class QueueMessage(JsProxy):
+class QueueMessage(JsProxy, read_only="attempts body id timestamp"):
     """A message of a batch."""
 
+    _result: QueueResult
+    id: str
+    timestamp: Date
+    body: Any
+    attempts: int
+
     def __init__(self, message: TakenMessage, result: QueueResult) -> None:
-        self._result = result
-        self.id = message.id
-        self.timestamp = Date(message.sent_at_ms)
-        self.body = decode_body(message.body, message.content_type)
-        self.attempts = message.attempts
+        self.__dict__.update(  # not one by one: what scripts cannot set takes longer
+            _result=result,
+            id=message.id,
+            timestamp=Date(message.sent_at_ms),
+            body=decode_body(message.body, message.content_type),
+            attempts=message.attempts,
+        )
 
     @js_method
     def retry(self, options: Any = None) -> None:
@@ -87,7 +95,7 @@ class QueueMessage(JsProxy):
         _log.warning(_NO_EFFECT.format(call=f"{call} on message {self.id}", earlier=earlier, short=short))
 
 
-class QueueController(JsProxy):
+class QueueController(JsProxy, read_only="messages metadata queue"):
     """A batch.
 
     Args:

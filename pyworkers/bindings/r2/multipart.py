@@ -24,7 +24,7 @@ MAX_PART_NUMBER = 10_000
 _CLASS = "R2MultipartUpload"
 
 
-class R2MultipartUpload(JsProxy, js_name="R2MultipartUpload"):
+class R2MultipartUpload(JsProxy, js_name="R2MultipartUpload", read_only="key uploadId"):
     """An upload in parts, which may or may not exist.
 
     Args:

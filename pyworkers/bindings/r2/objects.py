@@ -25,9 +25,23 @@ from pyworkers.js.webidl import MISSING, argument_error, text_of
 
 _USED: Final = "Body has already been used. It can only be used once. Use tee() first if you need to read it twice."
 _LOCKED: Final = "This ReadableStream is currently locked to a reader."
+_PROPERTIES: Final = (
+    "ssecKeyMd5",
+    "storageClass",
+    "range",
+    "customMetadata",
+    "httpMetadata",
+    "uploaded",
+    "checksums",
+    "httpEtag",
+    "etag",
+    "size",
+    "version",
+    "key",
+)
 
 
-class Checksums(JsProxy, js_name="Checksums"):
+class Checksums(JsProxy, js_name="Checksums", read_only=" ".join(ALGORITHMS)):
     """The digests that are known of an object's body, each an ArrayBuffer or undefined."""
 
     def __init__(self, found: R2Object) -> None:
@@ -50,7 +64,7 @@ class Checksums(JsProxy, js_name="Checksums"):
         return value
 
 
-class HeadResult(JsProxy, js_name="HeadResult"):
+class HeadResult(JsProxy, js_name="HeadResult", read_only=" ".join(_PROPERTIES)):
     """An object without its body.
 
     Args:
@@ -60,6 +74,18 @@ class HeadResult(JsProxy, js_name="HeadResult"):
         with_custom: its custom metadata is shown.
     """
 
+    _object: R2Object
+    _range: tuple[int, int] | None
+    _with_http: bool
+    _with_custom: bool
+    key: str
+    version: str
+    size: int
+    etag: str
+    httpEtag: str
+    storageClass: str
+    ssecKeyMd5: None
+
     def __init__(
         self,
         found: R2Object,
@@ -68,12 +94,19 @@ class HeadResult(JsProxy, js_name="HeadResult"):
         with_http: bool = True,
         with_custom: bool = True,
     ) -> None:
-        self._object, self._range = found, range
-        self._with_http, self._with_custom = with_http, with_custom
-        self.key, self.version, self.size, self.etag = found.key, found.version, found.size, found.etag
-        self.httpEtag = f'"{found.etag}"'
-        self.storageClass = ""
-        self.ssecKeyMd5 = None
+        self.__dict__.update(  # not one by one: what scripts cannot set takes longer
+            _object=found,
+            _range=range,
+            _with_http=with_http,
+            _with_custom=with_custom,
+            key=found.key,
+            version=found.version,
+            size=found.size,
+            etag=found.etag,
+            httpEtag=f'"{found.etag}"',
+            storageClass="",
+            ssecKeyMd5=None,
+        )
 
     def own_properties(self) -> dict[str, object]:
         """Return the properties, in the platform's order."""
@@ -130,23 +163,7 @@ class HeadResult(JsProxy, js_name="HeadResult"):
             headers.set("expires", expires.toUTCString())
 
 
-_PROPERTIES: Final = (
-    "ssecKeyMd5",
-    "storageClass",
-    "range",
-    "customMetadata",
-    "httpMetadata",
-    "uploaded",
-    "checksums",
-    "httpEtag",
-    "etag",
-    "size",
-    "version",
-    "key",
-)
-
-
-class GetResult(HeadResult, js_name="GetResult"):
+class GetResult(HeadResult, js_name="GetResult", read_only="body bodyUsed"):
     """An object with its body.
 
     Args:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pyworkers.js.values import ERROR_NAMES, JsException
+from pyworkers.js.error_names import ERROR_NAMES
+from pyworkers.js.values import JsException
 
 NON_RETRYABLE: Final = "NonRetryableError"
 # A Python exception's text is its traceback; the SDK looks for it under this name.

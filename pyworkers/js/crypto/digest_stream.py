@@ -38,7 +38,7 @@ class Hasher(Protocol):
         ...
 
 
-class DigestStream(WritableStream):
+class DigestStream(WritableStream, read_only="digest"):
     """A stream of bytes and strings.
 
     Attributes:

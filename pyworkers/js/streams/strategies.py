@@ -51,7 +51,7 @@ def member(source: object, name: str) -> Any:
     return getattr(source, name, None)  # a Python object's attributes are properties of its proxy
 
 
-class _QueuingStrategy(JsProxy):
+class _QueuingStrategy(JsProxy, read_only="highWaterMark size"):
     def __init__(self, high_water_mark: int | float) -> None:
         self.highWaterMark = high_water_mark
 

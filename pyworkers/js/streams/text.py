@@ -61,7 +61,7 @@ class TextEncoderStream(TransformStream):
         return cls(ByteChannelSource(_Encode()))
 
 
-class TextDecoderStream(TransformStream):
+class TextDecoderStream(TransformStream, read_only="encoding fatal ignoreBOM"):
     """Bytes in, text out; a character may be split over chunks."""
 
     def __init__(self, label: str, *, fatal: bool, ignore_bom: bool) -> None:

@@ -174,7 +174,7 @@ def test_errors_of_asynchronous_listeners_go_to_the_console_and_stop_nobody():
 
     assert in_realm(main) == (
         ["third"],
-        [("error", "Uncaught TypeError: async")],
+        [("error", "Uncaught (in promise) TypeError: async")],
     )
 
 

@@ -427,6 +427,9 @@ def load_error(worker: str, error: BaseException, roots: Sequence[str]) -> Worke
         roots: folders of the worker's own modules.
     """
     place = where(error, roots)
+    hint = "save the corrected file to load it again"
+    if isinstance(error, ModuleNotFoundError):
+        hint = f"install its package beside pyworkers ({sys.executable} -m pip install ...), and save the file again"
     if isinstance(error, SyntaxError):
         message = f"{type(error).__name__}: {error.msg}"
     else:
@@ -436,7 +439,7 @@ def load_error(worker: str, error: BaseException, roots: Sequence[str]) -> Worke
         worker=worker,
         file=place[0] if place else None,
         line=place[1] if place else None,
-        hint="save the corrected file to load it again",
+        hint=hint,
     )
 
 

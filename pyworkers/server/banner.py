@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from pyworkers.config.model import Project, WorkerConfig
 from pyworkers.errors import WorkerLoadError
@@ -14,6 +15,11 @@ from pyworkers.runtime.environment import later_bindings, local_connection_strin
 from pyworkers.runtime.stores import Stores
 from pyworkers.server.errors import describe_load_error
 from pyworkers.server.terminal import Style
+
+# Keys that are about the editor, the account or the deployment: nobody looks for an effect of theirs here.
+_ONLY_DEPLOYED: Final = frozenset(
+    ("$schema", "account_id", "keep_vars", "preview_urls", "send_metrics", "upload_source_maps")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,4 +166,5 @@ def _warnings(project: Project) -> Iterator[str]:
         for warning in config.warnings:
             yield f"{config.name}: {warning}"
         for key in config.no_effect:
-            yield f"{config.name}: {key}"
+            if key.key not in _ONLY_DEPLOYED:
+                yield f"{config.name}: {key}"

@@ -11,14 +11,14 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from pyworkers.config.model import Project, WorkerConfig
 from pyworkers.errors import PyworkersError, WorkerLoadError
-from pyworkers.runtime.handlers import describe_uncallable
+from pyworkers.runtime.handlers import describe_missing, describe_uncallable
 from pyworkers.server.errors import describe_load_error
 from pyworkers.server.terminal import Output
 
@@ -126,8 +126,9 @@ class Reloader:
     def apply(self, paths: Iterable[Path]) -> None:
         """Reload what these changed files belong to."""
         paths = {path for path in paths if self._matters(path)}
-        if any(self._is_config(path) for path in paths):
-            self._reconfigure()
+        configs = [path for path in paths if self._is_config(path)]
+        if configs:
+            self._reconfigure(sorted(configs))
         for name in self._affected(paths):
             self._reload(name, sorted(paths))
 
@@ -186,7 +187,8 @@ class Reloader:
         milliseconds = (perf_counter() - started_s) * 1000
         shown = ", ".join(path.name for path in paths[:3]) + (" ..." if len(paths) > 3 else "")
         self._output.line(self._output.style(f"Reloaded {name} ({shown}, {milliseconds:.0f} ms)", "cyan"))
-        for line in describe_uncallable(self._runtime.isolates[name].handlers):
+        isolate = self._runtime.isolates[name]
+        for line in (*describe_uncallable(isolate.handlers), *describe_missing(isolate.handlers, isolate.config)):
             self._output.line(self._output.style(f"{name}: {line}", "yellow"), "warn")
 
     def _check_main(self, name: str) -> None:
@@ -196,7 +198,7 @@ class Reloader:
                 f"{main.name} is not there any more", worker=name, file=main, hint='put it back, or change "main"'
             )
 
-    def _reconfigure(self) -> None:
+    def _reconfigure(self, paths: Sequence[Path]) -> None:
         try:
             project = self._read_project()
         except PyworkersError as error:
@@ -215,7 +217,8 @@ class Reloader:
                 continue
             try:
                 self._runtime.reconfigure(config)
-                self._output.line(self._output.style(f"Reloaded {name} ({config.config_path.name})", "cyan"))
+                shown = ", ".join(path.name for path in paths)
+                self._output.line(self._output.style(f"Reloaded {name} ({shown})", "cyan"))
             except WorkerLoadError as error:
                 self._report(name, error)
         if self._reconfigured is not None:

@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from dev_process import API, HELLO, SERVICE, STREAMING, MakeWorker, StartDev, run_command
+from dev_process import API, COMMAND, HELLO, SERVICE, STREAMING, MakeWorker, StartDev, run_command
 
 from pyworkers.testing.tiny_model import write_tiny_model
 
@@ -167,6 +167,15 @@ def test_code_that_does_not_load_is_shown_and_mended_by_a_save(
     (folder / "entry.py").write_text(HELLO)
     dev.wait_for("Reloaded api")
     assert dev.get("/").text == "hello"
+
+
+def test_a_package_that_is_not_installed_is_shown_with_where_to_install_it(
+    make_worker: MakeWorker, start_dev: StartDev
+) -> None:
+    dev = start_dev(folder=make_worker("api", "import no_such_package.part\n" + HELLO))
+    start = dev.lines.index("ModuleNotFoundError: No module named 'no_such_package'")
+    assert dev.lines[start + 1].startswith(f"install its package beside pyworkers ({COMMAND.parent}/python")
+    assert dev.lines[start + 1].endswith(" -m pip install ...), and save the file again")
 
 
 def test_a_module_without_a_handler_is_shown(make_worker: MakeWorker, start_dev: StartDev) -> None:

@@ -113,6 +113,7 @@ def test_configuration_and_secrets_are_reloaded(make_worker: MakeWorker, start_d
     _answers(dev.client, "a2 b1")
     (folder / ".dev.vars").write_text('B = "b2"\n')
     _answers(dev.client, "a2 b2")
+    dev.wait_for("Reloaded api (.dev.vars)")
     (folder / "wrangler.toml").write_text(config + "oops = = 1\n")
     dev.wait_for("The last good configuration stays in force.")
     assert dev.get("/").text == "a2 b2"

@@ -41,3 +41,11 @@ def test_a_binding_that_is_not_emulated_is_marked_at_start(make_worker: MakeWork
     config = '[[vectorize]]\nbinding = "INDEX"\nindex_name = "words"\n'
     dev = start_dev(folder=make_worker("api", HELLO, config=config))
     assert "  INDEX  Vectorize  not emulated yet: its use throws; see docs/gaps.md\n" in dev.text
+
+
+def test_keys_that_only_concern_the_deployment_are_not_spoken_of(make_worker: MakeWorker, start_dev: StartDev) -> None:
+    keys = '"$schema" = "x.json"\naccount_id = "1"\nkeep_vars = true\npreview_urls = false\nlogpush = true\n'
+    dev = start_dev(folder=make_worker("api", HELLO, config=keys))
+    assert [line for line in dev.lines if "no local effect" in line] == [
+        'api: "logpush" has no local effect: nothing leaves this machine'
+    ]

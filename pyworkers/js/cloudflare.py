@@ -1,6 +1,6 @@
 """The global ``Cloudflare``: which compatibility flags are on.
 
-Source: developers.cloudflare.com/workers/configuration/compatibility-flags; recorded, misc.globals.own-names
+Source: developers.cloudflare.com/workers/configuration/compatibility-flags; recorded, misc.globals.own-scope-names
 """
 
 from __future__ import annotations

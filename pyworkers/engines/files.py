@@ -1,17 +1,29 @@
-"""Bodies that lie in files: read a piece at a time on the loop's pool of threads, so that memory stays flat."""
+"""Files of the state folder; bodies are read a piece at a time on the pool of threads, so that memory stays flat."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pyworkers.errors import EngineCorrupt
+from pyworkers.errors import EngineCorrupt, EngineError
 
 # How much of a body is read in one trip to a thread.
 PIECE_BYTES: Final = 256 * 1024
+
+
+@contextmanager
+def file_errors(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to make, read or write a file of the state folder into an `EngineError`."""
+    try:
+        yield
+    except OSError as error:
+        raise EngineError(
+            f"{path} cannot be used: {error.strerror or error}", hint="choose another --persist-to folder"
+        ) from error
 
 
 class OpenFile:

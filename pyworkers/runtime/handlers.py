@@ -5,11 +5,14 @@ Source: facts of workerd's ``introspection.py`` and ``python-entrypoint-helper.t
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Final
+
+from pyworkers.config.model import WorkerConfig
 
 # The platform's texts.
 AN_ERROR_RESPONSE: Final = "Return value from serve handler must not be an error response (like Response.error())"
@@ -83,6 +86,32 @@ def describe_uncallable(handlers: Handlers) -> list[str]:
         except ValueError:  # a callable without a signature
             continue
     return lines
+
+
+def describe_missing(handlers: Handlers, config: WorkerConfig) -> list[str]:
+    """Return a line for each class that the configuration names and the main module does not offer.
+
+    Source: workerd, src/workerd/server/server.c++, initActorNamespaces: a warning, and calls fail
+    """
+    objects = {binding.class_name for binding in config.durable_objects if binding.script_name in (None, config.name)}
+    flows = {binding.class_name for binding in config.workflows if binding.script_name in (None, config.name)}
+    wanted = [
+        *((name, "Durable Object", "DurableObject") for name in sorted(objects | set(config.durable_object_classes))),
+        *((name, "Workflow", "WorkflowEntrypoint") for name in sorted(flows)),
+    ]
+    found = {"Durable Object": handlers.durable_objects, "Workflow": handlers.workflows}
+    place = config.main.name if config.main is not None else "the main module"
+    return [
+        f"the config names the {kind} class {name}, but {place} has no class of that name that extends {base}: "
+        f"calls to it fail{_suggest(name, found[kind])}"
+        for name, kind, base in wanted
+        if name not in found[kind]
+    ]
+
+
+def _suggest(name: str, known: Mapping[str, type]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else "; write it, import it there, or take it out of the config"
 
 
 def find_handlers(module: ModuleType, sdk: ModuleType, *, legacy: bool) -> Handlers:

@@ -20,7 +20,7 @@ from pyworkers.clock import SystemClock
 from pyworkers.config import load_project
 from pyworkers.config.model import Project, WorkerConfig
 from pyworkers.errors import ConfigError
-from pyworkers.runtime.handlers import describe_uncallable, describe_unreachable
+from pyworkers.runtime.handlers import describe_missing, describe_uncallable, describe_unreachable
 from pyworkers.runtime.limits import Watchdog
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.stores import Stores
@@ -248,7 +248,7 @@ def _announce(
     if unreachable is not None:
         output.line(output.style(f"{project.primary.name}: {unreachable}", "yellow"), "warn")
     for name, isolate in runtime.isolates.items():
-        for line in describe_uncallable(isolate.handlers):
+        for line in (*describe_uncallable(isolate.handlers), *describe_missing(isolate.handlers, isolate.config)):
             output.line(output.style(f"{name}: {line}", "yellow"), "warn")
     if port != asked_port and asked_port:
         output.line(output.style(f"Port {asked_port} is in use; using {port}", "yellow"), "warn")

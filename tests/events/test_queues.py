@@ -13,7 +13,7 @@ import pytest
 from pyworkers.clock import ManualClock
 from pyworkers.config import load_project
 from pyworkers.engines.queues import NewMessage
-from pyworkers.errors import ConfigError
+from pyworkers.errors import ConfigError, EngineError
 from pyworkers.runtime.queues import WORKER_OWNER
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.stores import Stores
@@ -336,3 +336,22 @@ async def test_the_plugin_delivers_a_batch_directly(worker: Any) -> None:
     assert (outcome.acknowledged, outcome.retried) == ([1, "text"], [{"act": "retry"}])
     with pytest.raises(ValueError, match="boom"):
         await worker.queue("jobs", [{"act": "throw"}])
+
+
+def test_a_state_folder_that_cannot_be_made_is_told_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "entry.py").write_text("async def fetch(request, env): pass\nasync def queue(batch, env, ctx): pass\n")
+    (tmp_path / "wrangler.toml").write_text(
+        'name = "w"\nmain = "entry.py"\ncompatibility_date = "2026-04-01"\n[[queues.consumers]]\nqueue = "q"\n'
+    )
+    state = tmp_path / "entry.py" / "state"
+    clock = ManualClock()
+    project = load_project(tmp_path, environ={})
+
+    async def start() -> None:
+        async with Runtime(project, Stores(state, project, clock), clock=clock):
+            pass
+
+    with pytest.raises(EngineError) as caught:
+        asyncio.run(start())
+    assert caught.value.message == f"{state}/queues/.consumer cannot be used: Not a directory"
+    assert caught.value.hint == "choose another --persist-to folder"

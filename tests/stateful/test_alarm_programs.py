@@ -30,6 +30,8 @@ from pyworkers.runtime.stores import Stores
 
 PROGRAMS = int(os.environ.get("PYWORKERS_PROGRAMS", "200"))
 STEPS = 50
+# Eviction collects garbage, and hypothesis keeps ever more: so often it is put out of the collector's sight.
+PAUSE = 20
 OBJECTS = 3
 RETRIES = 6
 AGAIN_MS = 1_500
@@ -146,6 +148,9 @@ class System:
         self.code["alarm"] = self.alarm
 
     async def run(self, program: list[tuple[Any, ...]]) -> None:
+        if self.count % PAUSE == 0:
+            gc.collect()
+            gc.freeze()
         self.count += 1
         self.model, self.fired = Model(self.clock.now_ms()), []
         for number, (kind, *args) in enumerate(program):
@@ -250,8 +255,6 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with asyncio.Runner() as runner:
         system = System(runner, folder)
         runner.run(system.start())
-        gc.collect()
-        gc.freeze()  # as `pyworkers dev` does: eviction collects
         try:
             yield system
         finally:

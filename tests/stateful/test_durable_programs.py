@@ -26,6 +26,8 @@ from pyworkers.runtime.stores import Stores
 
 PROGRAMS = int(os.environ.get("PYWORKERS_PROGRAMS", "200"))
 STEPS = 50
+# Eviction collects garbage, and hypothesis keeps ever more: so often it is put out of the collector's sight.
+PAUSE = 20
 RETRIES = 6
 
 CONFIG = """
@@ -172,6 +174,9 @@ class System:
         return self.runtime.primary.env.DO.getByName(f"object {self.count}")
 
     async def run(self, program: list[tuple[Any, ...]]) -> None:
+        if self.count % PAUSE == 0:
+            gc.collect()
+            gc.freeze()
         self.count += 1
         name = f"object {self.count}"
         model = Model(self.clock.now_ms())
@@ -356,8 +361,6 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with asyncio.Runner() as runner:
         runtime = Runtime(project, stores, clock=clock)
         runner.run(runtime.__aenter__())
-        gc.collect()
-        gc.freeze()  # as `pyworkers dev` does: eviction collects, and half of a program's time would go to that
         try:
             yield System(runner, runtime, clock)
         finally:

@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from pyworkers.engines.files import file_errors
+
 
 class ConsumerLock:
     """A lock on a file, which the system lets go of when the process dies.
@@ -19,13 +21,18 @@ class ConsumerLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock without waiting; tells whether no other process holds it."""
+        """Take the lock without waiting; tells whether no other process holds it.
+
+        Raises:
+            EngineError: the file cannot be made.
+        """
         if sys.platform == "win32":  # what a killed process held comes back when its leases end
             return False
         import fcntl
 
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        with file_errors(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

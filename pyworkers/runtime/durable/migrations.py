@@ -16,6 +16,8 @@ from typing import Any
 
 from pyworkers.config.model import WorkerConfig
 from pyworkers.config.tables import Migration
+from pyworkers.engines.files import file_errors
+from pyworkers.errors import EngineCorrupt
 
 
 class ClassKeys:
@@ -24,14 +26,17 @@ class ClassKeys:
     Args:
         path: where they are kept; None keeps them in memory.
         delete: deletes everything stored under a key.
+
+    Raises:
+        EngineError: they cannot be read; from its methods, they cannot be written.
     """
 
     def __init__(self, path: Path | None, delete: Callable[[str], None]) -> None:
         self._path = path
         self._delete = delete
         self._workers: dict[str, dict[str, Any]] = {}
-        if path is not None and path.exists():
-            self._workers = json.loads(path.read_text())
+        if path is not None:
+            self._workers = _read(path)
 
     def key_of(self, worker: str, name: str) -> str:
         """Return a class's key; one that no migration names gets one when it is first asked for."""
@@ -85,7 +90,22 @@ class ClassKeys:
     def _save(self) -> None:
         if self._path is None:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(self._workers, indent=2) + "\n")
-        temporary.replace(self._path)
+        with file_errors(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self._path.with_suffix(".tmp")
+            temporary.write_text(json.dumps(self._workers, indent=2) + "\n")
+            temporary.replace(self._path)
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    with file_errors(path):
+        if not path.exists():
+            return {}
+        text = path.read_text()
+    try:
+        workers: dict[str, dict[str, Any]] = json.loads(text)
+    except ValueError as error:
+        raise EngineCorrupt(
+            f"{path} is no JSON: {error}", hint="restore a copy: it says which storage belongs to which class"
+        ) from error
+    return workers

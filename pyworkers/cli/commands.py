@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from pyworkers.cli.elsewhere import ELSEWHERE
 from pyworkers.errors import UsageError
 
 # Options that every command of one kind has come last in its help, under this title.
@@ -142,7 +143,11 @@ class UnknownCommand(click.UsageError):
 
     def __init__(self, name: str, known: Sequence[str], ctx: click.Context) -> None:
         near = difflib.get_close_matches(name, known, n=1)
-        meant = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+        path = " ".join([*ctx.command_path.split()[1:], name])
+        if path in ELSEWHERE:
+            meant = f"; {ELSEWHERE[path]}"
+        else:
+            meant = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
         super().__init__(f'{ctx.command_path} has no command "{name}"{meant}', ctx)
 
 

@@ -79,10 +79,10 @@ def execute(
         with platform_errors():
             results = place.run(lambda stores: _run(stores, found, statements))
     except PyworkersError as error:
+        error.hint = error.hint or _where(error, statements)
         if not as_json:
-            error.hint = error.hint or _where(error, statements)
             raise
-        print_json({"error": {"text": error.message}})
+        print_json({"error": {"text": error.message, **({"notes": [{"text": error.hint}]} if error.hint else {})}})
         raise click.exceptions.Exit(error.exit_status) from error
     if not as_json:
         note(f"{_counted(len(results), 'command')} executed successfully.")
@@ -206,7 +206,8 @@ def _where(error: PyworkersError, statements: Sequence[str]) -> str | None:
     index = cause.statement if isinstance(cause, SqlError) else None
     if index is None or index >= len(statements) or len(statements) == 1:
         return None
-    return f"at statement {index + 1} of {len(statements)}: {excerpt(statements[index])}; nothing of it was done"
+    text = excerpt(statements[index]).rstrip(";")
+    return f"at statement {index + 1} of {len(statements)}: {text}; nothing of it was done"
 
 
 def _statements(sql: str) -> list[str]:

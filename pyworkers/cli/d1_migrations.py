@@ -215,8 +215,12 @@ def _existing_files(found: Database) -> MigrationFiles:
 def _read(files: MigrationFiles, name: str) -> str:
     try:
         return files.read(name)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{files.path / name} cannot be read: {error}", hint="check the file") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{files.path / name} is not UTF-8: {error.reason} at byte {error.start}", hint="save it as UTF-8"
+        ) from error
+    except OSError as error:
+        raise UsageError(f"{files.path / name} cannot be read: {error.strerror}", hint="check the file") from error
 
 
 def _place(statements: Sequence[str], index: int | None) -> str:

@@ -51,6 +51,12 @@ _LEVELS = ("debug", "info", "log", "warn", "error", "none")
     help="Folder of the data. [.pyworkers/state]",
 )
 @click.option("--memory", is_flag=True, help="Keep no data.")
+@click.option(
+    "--cwd",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Run as if started there.",
+)
 @click.option("--log-level", type=click.Choice(_LEVELS), default="log", show_default=True)
 @click.option("--strict", is_flag=True, help="Fail if a service binding's worker is not there.")
 @click.option("--allow-unknown-config", "allow_unknown", is_flag=True, help="Unknown configuration keys only warn.")
@@ -72,6 +78,7 @@ _LEVELS = ("debug", "info", "log", "warn", "error", "none")
 def dev(
     *,
     variables: tuple[str, ...],
+    cwd: Path | None,
     traceback: str,
     test_scheduled: bool,  # noqa: ARG001  # accepted for scripts written for wrangler
     local: bool,  # noqa: ARG001
@@ -88,7 +95,8 @@ def dev(
     pairs = dict(_pair(text) for text in variables)
     from pyworkers.server.dev import DevOptions, run_dev  # after the arguments are known to be right
 
-    run_dev(DevOptions(folder=Path.cwd(), variables=pairs, full_tracebacks=traceback == "full", **options))
+    folder = Path.cwd() if cwd is None else Path.cwd() / cwd
+    run_dev(DevOptions(folder=folder, variables=pairs, full_tracebacks=traceback == "full", **options))
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -99,6 +99,8 @@ def get(*, place: Place, namespace: Namespace, key: str, text: bool) -> None:
     """Read a value: its bytes as they are. Exits with 1 where there is none."""
 
     async def read(stores: Stores) -> KVEntry | None:
+        if namespace.is_new(stores):
+            return None
         found: KVEntry | None = await namespace.engine(stores).get(key)
         return found
 
@@ -125,6 +127,8 @@ def list_(*, place: Place, namespace: Namespace, prefix: str, as_json: bool) -> 
     """List the keys, their expirations and metadata, as JSON."""
 
     async def read(stores: Stores) -> list[KVKey]:
+        if namespace.is_new(stores):
+            return []
         engine, keys, after = namespace.engine(stores), [], None
         while True:
             page = await engine.list_keys(prefix=prefix, after=after, limit=_LISTED_AT_ONCE)

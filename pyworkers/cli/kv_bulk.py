@@ -106,6 +106,8 @@ def get(*, place: Place, namespace: Namespace, filename: Path) -> None:
     keys = _keys(_items(place, filename), filename)
 
     async def read(stores: Stores) -> dict[str, object]:
+        if namespace.is_new(stores):
+            return {name: {"value": None} for name in keys}
         engine = namespace.engine(stores)
         values: dict[str, object] = {}
         for start in range(0, len(keys), _READ_AT_ONCE):

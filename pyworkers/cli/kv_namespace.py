@@ -42,6 +42,11 @@ class Namespace:
         engine: KVEngine = stores.engine("kv", self.id)
         return engine
 
+    def is_new(self, stores: Stores) -> bool:
+        """Tell whether nothing was ever written to it: reading must not make its file."""
+        path = stores.path_of("kv", self.id) if stores.engine_name("kv") == "sqlite" else None
+        return path is not None and not path.exists()
+
     async def put(
         self,
         stores: Stores,

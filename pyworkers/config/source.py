@@ -108,9 +108,9 @@ def _read_text(path: Path) -> str:
         ) from None
     except IsADirectoryError:
         raise ConfigError(
-            f"Could not read file: {path}: it is a folder.",
+            f"Could not read file: {path}: it is a folder without a wrangler file.",
             file=path,
-            hint="Name the configuration file inside it, such as wrangler.toml.",
+            hint="Create wrangler.toml in it, or name the configuration file.",
         ) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1

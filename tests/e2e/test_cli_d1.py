@@ -59,8 +59,13 @@ def test_a_file_is_run_whole_or_not_at_all(folder: Path) -> None:
         1,
         "",
         f"{RUNNING}Error: no such table: nope: SQLITE_ERROR\n"
-        "  at statement 3 of 3: INSERT INTO nope VALUES (1);; nothing of it was done\n",
+        "  at statement 3 of 3: INSERT INTO nope VALUES (1); nothing of it was done\n",
     )
+    told = json.loads(call(folder, "d1", "execute", "DB", "--file", "schema.sql", "--json").out)
+    assert told["error"] == {
+        "text": "no such table: nope: SQLITE_ERROR",
+        "notes": [{"text": "at statement 3 of 3: INSERT INTO nope VALUES (1); nothing of it was done"}],
+    }
     assert run_json(folder, "SELECT name FROM sqlite_master WHERE name = 'notes'") == [[]]
     (folder / "schema.sql").write_text(SCHEMA)
     assert call(folder, "d1", "execute", "DB", "--file", "schema.sql", "--yes").status == 0
@@ -156,6 +161,13 @@ def test_an_export_holds_what_was_asked_for(folder: Path) -> None:
     assert printed(folder, *export, "--no-schema", "--table", "other") == head + 'INSERT INTO "other" VALUES(2);\n'
     assert call(folder, *export, "--no-schema", "--no-data") == Done(
         2, "", "Error: --no-schema and --no-data leave nothing to export\n  pass one of the two\n"
+    )
+
+
+def test_an_export_of_a_table_that_is_not_there_is_an_error(folder: Path) -> None:
+    assert call(folder, "d1", "execute", "DB", "--command", SCHEMA).status == 0
+    assert call(folder, "d1", "export", "DB", "--output", "-", "--table", "note") == Done(
+        1, "", 'Error: there is no table "note" to export\n  there are notes\n'
     )
 
 

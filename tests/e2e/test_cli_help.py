@@ -87,6 +87,12 @@ def test_every_data_command_takes_the_same_options_for_where() -> None:
          "  Usage: pyworkers [OPTIONS] [COMMAND] [ARGS]...\n  See: pyworkers --help\n"),
         (("kv", "key", "gte"), 'pyworkers kv key has no command "gte"; did you mean get?\n'
          "  Usage: pyworkers kv key [OPTIONS] COMMAND [ARGS]...\n  See: pyworkers kv key --help\n"),
+        (("d1", "create", "x"), 'pyworkers d1 has no command "create"; nothing is made beforehand: name it in '
+         "d1_databases of the wrangler file, its first use makes it\n"
+         "  Usage: pyworkers d1 [OPTIONS] COMMAND [ARGS]...\n  See: pyworkers d1 --help\n"),
+        (("deploy",), 'pyworkers has no command "deploy"; run "npx wrangler deploy", or Cloudflare\'s '
+         '"pywrangler deploy"\n'
+         "  Usage: pyworkers [OPTIONS] [COMMAND] [ARGS]...\n  See: pyworkers --help\n"),
         (("kv", "zebra"), 'pyworkers kv has no command "zebra"; there are key, namespace, bulk\n'
          "  Usage: pyworkers kv [OPTIONS] COMMAND [ARGS]...\n  See: pyworkers kv --help\n"),
         (("kv", "key", "get", "a", "--bindng", "KV"),

@@ -95,6 +95,15 @@ def test_a_value_that_is_not_there_is_an_error(folder: Path) -> None:
     )
 
 
+def test_reading_a_namespace_without_data_makes_no_file(folder: Path) -> None:
+    (folder / "keys.json").write_text('["key"]')
+    where = ("--namespace-id", "typo")
+    assert call(folder, "kv", "key", "get", "key", *where).status == 1
+    assert printed(folder, "kv", "key", "list", *where) == "[]\n"
+    assert json.loads(printed(folder, "kv", "bulk", "get", "keys.json", *where)) == {"key": {"value": None}}
+    assert not (folder / ".pyworkers").exists()
+
+
 def test_the_preview_namespace_is_another_and_must_be_chosen_to_write(folder: Path) -> None:
     put = ("kv", "key", "put", "a")
     assert call(folder, *put, "1", "--binding", "BOTH") == Done(

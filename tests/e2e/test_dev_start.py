@@ -49,3 +49,14 @@ def test_keys_that_only_concern_the_deployment_are_not_spoken_of(make_worker: Ma
     assert [line for line in dev.lines if "no local effect" in line] == [
         'api: "logpush" has no local effect: nothing leaves this machine'
     ]
+
+
+def test_the_folder_may_be_named(make_worker: MakeWorker, start_dev: StartDev, tmp_path: Path) -> None:
+    folder = make_worker("api", HELLO)
+    dev = start_dev("--cwd", str(folder.relative_to(tmp_path)), folder=tmp_path)
+    assert dev.get("/").text == "hello"
+    done = run_command(tmp_path, "dev", "--cwd", "nowhere")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        2,
+        "Error: invalid value for '--cwd': Directory 'nowhere' does not exist",
+    )

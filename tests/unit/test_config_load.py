@@ -414,8 +414,10 @@ def test_file_that_is_missing_a_folder_or_not_text(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError) as caught:
         load_worker(tmp_path / "empty")
-    assert caught.value.message == f"Could not read file: {tmp_path / 'empty'}: it is a folder."
-    assert caught.value.hint == "Name the configuration file inside it, such as wrangler.toml."
+    assert caught.value.message == (
+        f"Could not read file: {tmp_path / 'empty'}: it is a folder without a wrangler file."
+    )
+    assert caught.value.hint == "Create wrangler.toml in it, or name the configuration file."
 
     (tmp_path / "wrangler.toml").write_bytes(b'name = "a"\nmain = "\xff"\n')
     with pytest.raises(ConfigError) as caught:

@@ -29,7 +29,7 @@ _REST: Final = (
 
 
 class CannotDump(EngineError):
-    """The database holds something that has no form as SQL text."""
+    """The database holds something that has no form as SQL text, or not what was asked for."""
 
     code = "dump"
 
@@ -44,17 +44,21 @@ def dump_sql(
         tables: only those; () is all.
 
     Raises:
-        CannotDump: there is a virtual table.
+        CannotDump: there is a virtual table; ``tables`` names one that there is not.
         EngineError: the file cannot be read.
     """
-    yield _HEAD
     if not path.exists():
+        _check_names(tables, ())
+        yield _HEAD
         return
     database = open_database(path)
     try:
         with sqlite_errors(path):
             database.execute("BEGIN")
-            for name, sql in database.execute(_TABLES).fetchall():
+            found = database.execute(_TABLES).fetchall()
+            _check_names(tables, [str(name) for name, _ in (*found, *database.execute(_REST))])
+            yield _HEAD
+            for name, sql in found:
                 if not tables or name in tables:
                     yield from _table(database, str(name), str(sql), with_schema=with_schema, with_data=with_data)
             if with_schema:
@@ -63,6 +67,14 @@ def dump_sql(
                         yield f"{sql};"
     finally:
         database.close()
+
+
+def _check_names(wanted: Collection[str], known: Collection[str]) -> None:
+    for name in wanted:
+        if name not in known:
+            tables = [one for one in known if not one.startswith(_OWN_TABLES)]
+            hint = f"there are {', '.join(tables)}" if tables else "the database is empty"
+            raise CannotDump(f'there is no table "{name}" to export', hint=hint)
 
 
 def quoted(name: str) -> str:

@@ -437,7 +437,7 @@ def test_what_the_workers_share_is_the_same_file():
     # Each worker is deployed with the files of its own folder only.
     packages = {name: WORKERS / name / f"inference_ui_{name}" for name in ("api", "analytics", "events")}
     shared = {
-        "api": ("web.py", "migrations.py"),
+        "api": ("web.py", "migrations.py", "d1.py"),
         "analytics": ("tenancy.py", "failures.py", "rpc.py", "arguments.py", "periods.py"),
     }
     for owner, names in shared.items():

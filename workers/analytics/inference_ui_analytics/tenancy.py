@@ -12,10 +12,12 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from pyodide.ffi import JsException
 
+from .d1 import run_batch
 from .failures import BadArgument, NotReady
 from .migrations import ensure_schema
 
@@ -78,15 +80,14 @@ class TenantData:
         Raises:
             NotReady: a table is missing that another worker's migrations make.
         """
-        bound = [self._bound(sql, values) for sql, values in statements]
+        scoped = [self._scoped(sql, values) for sql, values in statements]
         try:
             await ensure_schema(self._env.DB)
-            results = await self._env.DB.batch(bound)
+            return await run_batch(self._env.DB, scoped)
         except JsException as error:
             if "no such table" in error.message or "no such column" in error.message:
                 raise NotReady(f"The database is not ready, apply the migrations of every worker: {error}") from error
             raise
-        return [([dict(row) for row in result["results"]], int(result["meta"]["changes"])) for result in results]
 
     async def cached(self, name: str, key: Sequence[Any]) -> Any:
         """Return what was kept under a name and a key of JSON values, or None."""
@@ -109,10 +110,10 @@ class TenantData:
         """Delete an object; nothing where there is none."""
         await self._env.STORAGE.delete(self._object_key(name))
 
-    def _bound(self, sql: str, values: Sequence[Any]) -> Any:
-        if not _SCOPED.search(sql):
+    def _scoped(self, sql: str, values: Sequence[Any]) -> Statement:
+        if not _is_scoped(sql):
             raise UnscopedStatement(f"no tenant_id = ?1 in: {sql}")
-        return self._env.DB.prepare(sql).bind(self.tenant_id, *values)
+        return sql, (self.tenant_id, *values)
 
     def _cache_key(self, name: str, key: Sequence[Any]) -> str:
         # A digest, because a key of KV has at most 512 bytes.
@@ -121,3 +122,8 @@ class TenantData:
 
     def _object_key(self, name: str) -> str:
         return f"tenants/{self.tenant_id}/reports/{name}"
+
+
+@lru_cache(maxsize=256)
+def _is_scoped(sql: str) -> bool:
+    return _SCOPED.search(sql) is not None

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, parse_qs
 
 from workers import Request
 
+from .d1 import run_batch
 from .limits import (
     COUNT_ON_CONFLICT,
     GUESSES,
@@ -41,13 +42,14 @@ NOTE_USE_EVERY_MS: Final = 60_000
 _GUESSES: Final = "(SELECT count FROM rate_limits WHERE bucket = ?2 AND window_start_ms = ?3) AS guesses"
 _KEY: Final = f"""SELECT {_GUESSES}, k.id, k.key_hash, k.tenant_id, k.user_id, k.scopes, k.last_used_at_ms,
   k.expires_at_ms, k.revoked_at_ms, t.tier
-FROM (SELECT 1) LEFT JOIN (api_keys AS k JOIN tenants AS t ON t.id = k.tenant_id) ON k.key_hash = ?1"""  # noqa: S608
+FROM (SELECT 1) LEFT JOIN api_keys AS k ON k.key_hash = ?1 LEFT JOIN tenants AS t ON t.id = k.tenant_id"""  # noqa: S608
 _COUNT_KEY: Final = f"""INSERT INTO rate_limits (bucket, window_start_ms, count)
 SELECT 'key:' || id, ?2, 1 FROM api_keys WHERE key_hash = ?1 {COUNT_ON_CONFLICT}"""  # noqa: S608  # of constants
 _SESSION: Final = f"""SELECT {_GUESSES}, s.id, s.tenant_id, s.user_id, u.scopes, s.expires_at_ms, s.revoked_at_ms,
   t.tier
-FROM (SELECT 1) LEFT JOIN (auth_sessions AS s JOIN users AS u ON u.id = s.user_id AND u.tenant_id = s.tenant_id
-  JOIN tenants AS t ON t.id = s.tenant_id) ON s.id = ?1"""  # noqa: S608  # of constants
+FROM (SELECT 1) LEFT JOIN auth_sessions AS s ON s.id = ?1
+  LEFT JOIN users AS u ON u.id = s.user_id AND u.tenant_id = s.tenant_id
+  LEFT JOIN tenants AS t ON t.id = s.tenant_id"""  # noqa: S608  # of constants
 _COUNT_SESSION: Final = f"""INSERT INTO rate_limits (bucket, window_start_ms, count)
 SELECT 'session:' || id, ?2, 1 FROM auth_sessions WHERE id = ?1 {COUNT_ON_CONFLICT}"""  # noqa: S608  # of constants
 _NOTE_USE: Final = "UPDATE api_keys SET last_used_at_ms = ?2 WHERE id = ?1"
@@ -144,20 +146,17 @@ async def identify(
     select, count, subject = lookup
     await ensure_schema(env.DB)
     minute_ms = GUESSES.window_start_ms(now_ms)
-    found, counted = await env.DB.batch(
-        [
-            env.DB.prepare(select).bind(subject, f"{address}:{GUESSES.name}", minute_ms),
-            env.DB.prepare(count).bind(subject, minute_ms),
-        ]
+    ([row], _), (counts, _) = await run_batch(
+        env.DB,
+        [(select, (subject, f"{address}:{GUESSES.name}", minute_ms)), (count, (subject, minute_ms))],
     )
-    row = dict(found["results"][0])
     GUESSES.check(1 + int(row["guesses"] or 0), now_ms)
-    if row["id"] is None or not _is_valid(row, subject, now_ms):
+    if not _is_valid(row, subject, now_ms):
         await count_failure(env.DB, address, GUESSES, now_ms=now_ms)
         raise unauthorized("The API key or token is not valid.")
     identity = _identity(row)
     policy = Policy("default", identity.tier.requests_per_minute)
-    requests = int(counted["results"][0]["count"])
+    requests = int(counts[0]["count"])
     policy.check(requests, now_ms)
     if identity.kind == "key" and now_ms - (row["last_used_at_ms"] or 0) >= NOTE_USE_EVERY_MS:
         ctx.waitUntil(env.DB.prepare(_NOTE_USE).bind(row["id"], now_ms).run())
@@ -178,6 +177,9 @@ def _lookup(credential: str, env: Any, now_ms: int) -> tuple[str, str, str] | No
 
 
 def _is_valid(row: Mapping[str, Any], subject: str, now_ms: int) -> bool:
+    """Tell whether a key or session was found, with its user and tenant, and is still good."""
+    if row["id"] is None or row["scopes"] is None or row["tier"] is None:
+        return False
     if "key_hash" in row and not is_same(row["key_hash"], subject):
         return False
     is_expired = row["expires_at_ms"] is not None and row["expires_at_ms"] <= now_ms

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .d1 import run_batch
 from .migrations import ensure_schema
 from .web import HttpError
 
@@ -111,10 +112,8 @@ async def count_requests(db: Any, bucket: str, policies: tuple[Policy, ...], *, 
         HttpError: 429, it is over one of the limits.
     """
     await ensure_schema(db)
-    counting = [
-        db.prepare(_COUNT).bind(f"{bucket}:{policy.name}", policy.window_start_ms(now_ms)) for policy in policies
-    ]
-    counts = [int(result["results"][0]["count"]) for result in await db.batch(counting)]
+    counting = [(_COUNT, (f"{bucket}:{policy.name}", policy.window_start_ms(now_ms))) for policy in policies]
+    counts = [int(rows[0]["count"]) for rows, _ in await run_batch(db, counting)]
     for policy, count in zip(policies, counts, strict=True):
         policy.check(count, now_ms)
     return policies[0].headers(counts[0], now_ms)

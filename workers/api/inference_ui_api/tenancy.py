@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
+from .d1 import run_batch
 from .migrations import ensure_schema
 
 Row = dict[str, Any]
@@ -37,9 +39,8 @@ class TenantData:
 
     async def rows(self, sql: str, *values: Any) -> list[Row]:
         """Return a statement's rows. ``?1`` is the tenant; ``values`` are bound from ``?2`` on."""
-        await ensure_schema(self._env.DB)
-        found = await self._bound(sql, values).all()
-        return [dict(row) for row in found["results"]]
+        [(rows, _)] = await self.transaction([(sql, values)])
+        return rows
 
     async def row(self, sql: str, *values: Any) -> Row | None:
         """Return a statement's first row, or None."""
@@ -48,15 +49,14 @@ class TenantData:
 
     async def change(self, sql: str, *values: Any) -> int:
         """Run a statement; returns how many rows it changed."""
-        await ensure_schema(self._env.DB)
-        result = await self._bound(sql, values).run()
-        return int(result["meta"]["changes"])
+        [(_, changed)] = await self.transaction([(sql, values)])
+        return changed
 
     async def transaction(self, statements: Sequence[Statement]) -> list[tuple[list[Row], int]]:
         """Run statements, all or none; returns the rows and the number of changed rows of each."""
+        scoped = [self._scoped(sql, values) for sql, values in statements]
         await ensure_schema(self._env.DB)
-        results = await self._env.DB.batch([self._bound(sql, values) for sql, values in statements])
-        return [([dict(row) for row in result["results"]], int(result["meta"]["changes"])) for result in results]
+        return await run_batch(self._env.DB, scoped)
 
     def object_key(self, name: str) -> str:
         """Return the key of an object in the bucket."""
@@ -67,10 +67,15 @@ class TenantData:
         """The tenant's objects."""
         return TenantBucket(self._env.STORAGE, self.object_key(""))
 
-    def _bound(self, sql: str, values: Sequence[Any]) -> Any:
-        if not _SCOPED.search(sql):
+    def _scoped(self, sql: str, values: Sequence[Any]) -> Statement:
+        if not _is_scoped(sql):
             raise UnscopedStatement(f"no tenant_id = ?1 in: {sql}")
-        return self._env.DB.prepare(sql).bind(self.tenant_id, *values)
+        return sql, (self.tenant_id, *values)
+
+
+@lru_cache(maxsize=256)
+def _is_scoped(sql: str) -> bool:
+    return _SCOPED.search(sql) is not None
 
 
 class TenantBucket:

@@ -8,6 +8,7 @@ platform's rules for bodies and credentials differ.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine
 from types import TracebackType
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from pyworkers.js.websocket_client import Connections
 
 T = TypeVar("T")
+
+_log = logging.getLogger("pyworkers.network")
+_log.addHandler(logging.NullHandler())  # the server shows it under the request's line
 
 MAX_CONNECTIONS: Final = 100
 _CONNECTION_LOST: Final = "Network connection lost."
@@ -103,6 +107,7 @@ class HttpxOutbound:
         try:
             answer = await _in_own_task(self._transport.handle_async_request(outgoing))
         except httpx.HTTPError as error:
+            _tell(error, outgoing.url)
             raise _failure(error) from error
         finally:
             if isinstance(outgoing.stream, _Upload):
@@ -119,6 +124,7 @@ class HttpxOutbound:
         try:
             answer = await _in_own_task(self._upgrading.handle_async_request(outgoing))
         except httpx.HTTPError as error:
+            _tell(error, outgoing.url)
             raise _failure(error) from error
         if answer.status_code != 101:
             return await _incoming(request, answer)
@@ -239,6 +245,12 @@ async def _aclose(iterator: AsyncIterator[bytes]) -> None:
     aclose = getattr(iterator, "aclose", None)
     if aclose is not None:
         await aclose()
+
+
+def _tell(error: httpx.HTTPError, url: httpx.URL) -> None:
+    """Show at the terminal why a request failed, which the platform's text does not say."""
+    origin = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
+    _log.warning("fetch from %s failed: %s", origin, str(error) or type(error).__name__)
 
 
 def _failure(error: httpx.HTTPError) -> JsException:

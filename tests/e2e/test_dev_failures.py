@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 from dev_process import MakeWorker, StartDev
 
 WORKER = """
@@ -26,6 +28,16 @@ class Default(WorkerEntrypoint):
 
     async def scheduled(self, controller):
         print("never")
+"""
+FETCHER = """
+from workers import Response, WorkerEntrypoint, fetch
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        try:
+            return await fetch("ORIGIN/path?token=secret")
+        except Exception as error:
+            return Response(str(error))
 """
 KV = '[[kv_namespaces]]\nbinding = "KV"\nid = "kv"\n'
 WRONG = (
@@ -71,3 +83,13 @@ def test_what_a_worker_logs_of_an_error_has_no_frames_of_ours(make_worker: MakeW
     assert f'File "{folder}/entry.py", line 13, in fetch' in dev.text
     assert "site-packages/pyworkers" not in dev.text
     assert "pyworkers/js/" not in dev.text
+
+
+def test_why_a_fetch_failed_is_told_under_the_requests_line(make_worker: MakeWorker, start_dev: StartDev) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        origin = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        worker = FETCHER.replace("ORIGIN", origin)
+        dev = start_dev(folder=make_worker("api", worker))
+        assert dev.get("/x").text == "Network connection lost."
+        dev.wait_for(f"    fetch from {origin} failed: ")

@@ -51,27 +51,29 @@ async def session_metrics(data: TenantData, arguments: Arguments) -> dict[str, A
     """Return GraphQL's `SessionMetrics` of a `timeRange`; durations in milliseconds."""
     values = Values()
     where = in_range(values, arguments.time_range())
-    sessions = _sessions(where)
-    total = (
-        f"WITH {sessions} SELECT count(*) AS totalSessions, avg(end_ms - start_ms) AS averageSessionDuration, "
-        "avg(events) AS averageEventsPerSession FROM sessions_in_range"
+    # The events are read once: of each session and flow first, and of these sessions by hour, and flows.
+    sql = (
+        f"WITH parts AS MATERIALIZED (SELECT session_id, {FLOW} AS flow, min(timestamp_ms) AS start_ms, "
+        f"max(timestamp_ms) AS end_ms, count(*) AS events FROM events WHERE {where} GROUP BY 1, 2), "
+        "whole AS (SELECT min(start_ms) AS start_ms, max(end_ms) AS end_ms, sum(events) AS events FROM parts "
+        "GROUP BY session_id), "
+        "flows AS (SELECT flow, count(*) AS sessions FROM parts WHERE flow IS NOT NULL GROUP BY 1 "
+        f"ORDER BY 2 DESC, 1 LIMIT {TOP_FLOWS}) "
+        "SELECT NULL AS hour, flow, sessions, NULL AS duration_ms, NULL AS events FROM flows UNION ALL "
+        "SELECT CAST(strftime('%H', start_ms / 1000, 'unixepoch') AS INTEGER), NULL, count(*), sum(end_ms - start_ms), "
+        "sum(events) FROM whole GROUP BY 1 ORDER BY hour, sessions DESC, flow"
     )
-    hours = (
-        f"WITH {sessions} SELECT CAST(strftime('%H', start_ms / 1000, 'unixepoch') AS INTEGER) AS hour, "
-        "count(*) AS count FROM sessions_in_range GROUP BY 1 ORDER BY 1"
-    )
-    flows = (
-        f"SELECT {FLOW} AS flowId, count(DISTINCT session_id) AS sessionCount FROM events "
-        f"WHERE {where} AND {FLOW} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {TOP_FLOWS}"
-    )
-    results = await data.transaction([(sql, values.list) for sql in (total, hours, flows)])
-    [totals], by_hour, top_flows = (rows for rows, _ in results)
+    rows = await data.rows(sql, *values.list)
+    hours = [row for row in rows if row["hour"] is not None]
+    count = sum(row["sessions"] for row in hours)
     return {
-        "totalSessions": totals["totalSessions"],
-        "averageSessionDuration": totals["averageSessionDuration"] or 0,
-        "averageEventsPerSession": totals["averageEventsPerSession"] or 0,
-        "sessionsByHour": by_hour,
-        "topFlows": [{**row, "flowId": str(row["flowId"])} for row in top_flows],
+        "totalSessions": count,
+        "averageSessionDuration": _mean(sum(row["duration_ms"] for row in hours), count),
+        "averageEventsPerSession": _mean(sum(row["events"] for row in hours), count),
+        "sessionsByHour": [{"hour": row["hour"], "count": row["sessions"]} for row in hours],
+        "topFlows": [
+            {"flowId": str(row["flow"]), "sessionCount": row["sessions"]} for row in rows if row["hour"] is None
+        ],
     }
 
 
@@ -187,6 +189,12 @@ def _trend(metric: str, group_by: str, where: str, values: Values) -> Statement:
         f"FROM sessions_in_range {wanted} GROUP BY 1 ORDER BY 1"
     )
     return sql, values.list
+
+
+def _mean(total: int, count: int) -> float:
+    """Return a mean as D1 gives numbers: a whole one is an int; 0 of nothing."""
+    mean = total / count if count else 0.0
+    return int(mean) if mean.is_integer() else mean
 
 
 def _step_names(defined: list[Row]) -> dict[str, str]:

@@ -10,14 +10,13 @@ import click
 
 from pyworkers.cli.commands import Group
 from pyworkers.cli.output import print_table
-from pyworkers.cli.place import Place, place_options
+from pyworkers.cli.place import Place, place_options, port_option
 from pyworkers.clock import SystemClock
 from pyworkers.errors import PyworkersError, UsageError
 
 if TYPE_CHECKING:
     from pyworkers.config.model import WorkerConfig
 
-DEFAULT_PORT: Final = 8787
 _NO_LIMIT: Final = None  # a handler may take as long as it likes
 
 
@@ -54,20 +53,14 @@ def list_(*, place: Place) -> None:
 @click.argument("expression", required=False)
 @click.option("--worker", "name", metavar="NAME", help="Whose handler to run. [the first worker]")
 @click.option("--time", "moment", metavar="TIME", help="The scheduled time, in ISO 8601 or milliseconds. [now]")
-@click.option(
-    "--port",
-    type=click.IntRange(1, 65535),
-    default=DEFAULT_PORT,
-    show_default=True,
-    help="Of the running `pyworkers dev`.",
-)
+@port_option
 @place_options
-def run(*, place: Place, expression: str | None, name: str | None, moment: str | None, port: int) -> None:
+def run(*, place: Place, expression: str | None, name: str | None, moment: str | None, port: int | None) -> None:
     """Run a scheduled handler now: in the running `pyworkers dev`, or here where none runs."""
     config = _worker(place, name)
     text = _expression(config, expression)
     time_ms = SystemClock().now_ms() if moment is None else _time_ms(moment)
-    succeeded = _ask_server(port, config.name, text, time_ms)
+    succeeded = _ask_server(place.server_port(port), config.name, text, time_ms)
     if succeeded is None:
         succeeded = asyncio.run(_run_here(place, config.name, text, time_ms))
     if not succeeded:

@@ -21,6 +21,7 @@ from pyworkers.config.source import nearest
 from pyworkers.config.tools import find_tool_config
 from pyworkers.errors import EngineError, PyworkersError, UsageError
 from pyworkers.runtime.stores import Stores
+from pyworkers.server.running import DEFAULT_PORT, running_port
 
 T = TypeVar("T")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -63,6 +64,15 @@ class Place:
     def state_dir(self) -> Path:
         """Return the folder of the data: the same that `pyworkers dev` takes."""
         return self.project.state_dir if self.persist_to is None else self.folder / self.persist_to
+
+    def server_port(self, given: int | None) -> int:
+        """Return the port of the running `pyworkers dev`: the given one, that of the server on this data, or 8787."""
+        if given is not None:
+            return given
+        try:
+            return running_port(self.state_dir) or DEFAULT_PORT
+        except PyworkersError:  # the project is wrong, and a server may run all the same
+            return DEFAULT_PORT
 
     def run(self, work: Callable[[Stores], Awaitable[T]]) -> T:
         """Open the engines as the server does, run ``work`` on an event loop of its own, and close them."""
@@ -111,6 +121,14 @@ _OPTIONS: Final[Sequence[Callable[[Any], Any]]] = (
     click.option("--env-file", "env_files", type=_PATH, multiple=True, cls=SharedOption, hidden=True),
     click.option("--local", is_flag=True, cls=SharedOption, help="Accepted; all data is local."),
     click.option("--remote", is_flag=True, cls=SharedOption, hidden=True),
+)
+
+
+port_option: Final = click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    cls=SharedOption,
+    help="Of the running `pyworkers dev`. [that of the one on this data, else 8787]",
 )
 
 

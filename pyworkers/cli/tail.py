@@ -9,14 +9,15 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from pyworkers.cli.commands import Command
+from pyworkers.cli.place import Place, port_option
 from pyworkers.errors import PyworkersError, UsageError
 
-DEFAULT_PORT: Final = 8787
 _NO_LIMIT: Final = None  # events come when they come
 _OUTCOMES: Final = {
     "ok": ["ok"],
@@ -48,7 +49,7 @@ _SHOWN_OUTCOMES: Final = {
 @click.option("--search", metavar="TEXT", help="What one of the printed messages holds.")
 @click.option("--sampling-rate", type=click.FloatRange(0, 1), metavar="SHARE", help="The share of events to show.")
 @click.option("--ip", "addresses", multiple=True, metavar="ADDRESS", help="The client's address.")
-@click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True)
+@port_option
 def tail(
     *,
     worker: str | None,
@@ -59,7 +60,7 @@ def tail(
     search: str | None,
     sampling_rate: float | None,
     addresses: tuple[str, ...],
-    port: int,
+    port: int | None,
 ) -> None:
     """Show a worker's events as they happen, in the running `pyworkers dev`."""
     filters: list[dict[str, Any]] = [{"header": _header(text)} for text in headers]
@@ -75,7 +76,7 @@ def tail(
         filters.append({"client_ip": ["127.0.0.1" if address == "self" else address for address in addresses]})
     query = {"filters": json.dumps(filters), **({} if worker is None else {"worker": worker})}
     is_pretty = sys.stdout.isatty() if form is None else form == "pretty"
-    for event in _listen(port, query):
+    for event in _listen(Place(Path.cwd()).server_port(port), query):
         if is_pretty:
             click.echo("\n".join(pretty(event)))
         else:

@@ -11,15 +11,14 @@ from typing import Any, Final
 
 import click
 
-from pyworkers.cli.commands import Group, SharedOption
+from pyworkers.cli.commands import Group
 from pyworkers.cli.output import confirm, note, print_json, print_table, warn
-from pyworkers.cli.place import Place, completes, place_options
+from pyworkers.cli.place import Place, completes, place_options, port_option
 from pyworkers.cli.workflows_calls import Caller, call_files
 from pyworkers.cli.workflows_output import STATUS_SIGNS, print_details
 from pyworkers.errors import UsageError
 from pyworkers.server.workflows import Call
 
-DEFAULT_PORT: Final = 8787
 _EXAMPLES: Final = (
     "pyworkers workflows list",
     """pyworkers workflows trigger orders '{"order": 7}'""",
@@ -27,14 +26,6 @@ _EXAMPLES: Final = (
     """pyworkers workflows instances send-event orders latest --type approved --payload '{"by": "me"}'""",
 )
 
-_port_option = click.option(
-    "--port",
-    type=int,
-    default=DEFAULT_PORT,
-    show_default=True,
-    cls=SharedOption,
-    help="Of the running `pyworkers dev`.",
-)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _page_option = click.option("--page", type=click.IntRange(min=1), default=1, show_default=True, help="Page to show.")
 _per_page_option = click.option("--per-page", type=click.IntRange(min=1), default=None, help="Entries on a page.")
@@ -52,9 +43,9 @@ def workflows() -> None:
 @_page_option
 @_per_page_option
 @_json_option
-@_port_option
+@port_option
 @place_options
-def list_command(*, place: Place, page: int, per_page: int | None, as_json: bool, port: int) -> None:  # noqa: ARG001
+def list_command(*, place: Place, page: int, per_page: int | None, as_json: bool, port: int | None) -> None:  # noqa: ARG001
     """List the project's workflows."""
     found: list[dict[str, Any]] = call_files(place, Call("GET", ()))
     shown = found[(page - 1) * per_page : page * per_page] if per_page else found if page == 1 else []
@@ -71,9 +62,9 @@ def list_command(*, place: Place, page: int, per_page: int | None, as_json: bool
 @workflows.command(examples=("pyworkers workflows describe orders",))
 @_name_argument
 @_json_option
-@_port_option
+@port_option
 @place_options
-def describe(*, place: Place, name: str, as_json: bool, port: int) -> None:  # noqa: ARG001
+def describe(*, place: Place, name: str, as_json: bool, port: int | None) -> None:  # noqa: ARG001
     """Show a workflow and how many instances it has."""
     workflow: dict[str, Any] = call_files(place, Call("GET", (name,)))
     if as_json:
@@ -90,9 +81,9 @@ def describe(*, place: Place, name: str, as_json: bool, port: int) -> None:  # n
 @_name_argument
 @click.argument("params", default="")
 @click.option("--id", "instance_id", default=None, help="The instance's id. [a new UUID]")
-@_port_option
+@port_option
 @place_options
-def trigger(*, place: Place, name: str, params: str, instance_id: str | None, port: int) -> None:
+def trigger(*, place: Place, name: str, params: str, instance_id: str | None, port: int | None) -> None:
     """Start an instance; PARAMS is JSON."""
     body: dict[str, Any] = {} if instance_id is None else {"id": instance_id}
     if params:
@@ -103,9 +94,9 @@ def trigger(*, place: Place, name: str, params: str, instance_id: str | None, po
 
 @workflows.command(examples=("pyworkers workflows delete orders",))
 @_name_argument
-@_port_option
+@port_option
 @place_options
-def delete(*, place: Place, name: str, port: int) -> None:
+def delete(*, place: Place, name: str, port: int | None) -> None:
     """Delete all instances of a workflow."""
     if confirm(f'Delete all instances of the workflow "{name}"?', is_sure=False):
         Caller(place, port)(Call("DELETE", (name,)))
@@ -124,7 +115,7 @@ def instances() -> None:
 @_page_option
 @_per_page_option
 @_json_option
-@_port_option
+@port_option
 @place_options
 def list_instances(
     *,
@@ -135,7 +126,7 @@ def list_instances(
     page: int,
     per_page: int | None,
     as_json: bool,
-    port: int,  # noqa: ARG001
+    port: int | None,  # noqa: ARG001
 ) -> None:
     """List a workflow's instances, the newest first."""
     query = (
@@ -166,7 +157,7 @@ def list_instances(
 @click.option("--step-output/--no-step-output", default=True, help="Show what the steps returned.")
 @click.option("--truncate-output-limit", type=int, default=5000, show_default=True, help="Characters of it.")
 @_json_option
-@_port_option
+@port_option
 @place_options
 def describe_instance(
     *,
@@ -176,7 +167,7 @@ def describe_instance(
     step_output: bool,
     truncate_output_limit: int,
     as_json: bool,
-    port: int,  # noqa: ARG001
+    port: int | None,  # noqa: ARG001
 ) -> None:
     """Show an instance, its steps and their attempts; ID may be "latest"."""
     found = _resolve(place, name, instance_id)
@@ -192,9 +183,9 @@ def describe_instance(
 @click.argument("instance_id", metavar="ID")
 @click.option("--type", "event_type", required=True, help="The event's type.")
 @click.option("--payload", default="{}", show_default=True, help="Its payload, as JSON.")
-@_port_option
+@port_option
 @place_options
-def send_event(*, place: Place, name: str, instance_id: str, event_type: str, payload: str, port: int) -> None:
+def send_event(*, place: Place, name: str, instance_id: str, event_type: str, payload: str, port: int | None) -> None:
     """Send an event to an instance."""
     value = _json_of(payload, "event payload")
     found = _resolve(place, name, instance_id)
@@ -203,7 +194,7 @@ def send_event(*, place: Place, name: str, instance_id: str, event_type: str, pa
     note(f'📤 The event with type "{event_type}"{with_payload} was sent to the instance "{found}" from {name}')
 
 
-def _change(place: Place, name: str, instance_id: str, port: int, *, action: str) -> str:
+def _change(place: Place, name: str, instance_id: str, port: int | None, *, action: str) -> str:
     """Do one of the API's actions; returns the instance's id."""
     found = _resolve(place, name, instance_id)
     Caller(place, port)(Call("PATCH", (name, "instances", found, "status"), body=json.dumps({"action": action})))
@@ -213,9 +204,9 @@ def _change(place: Place, name: str, instance_id: str, port: int, *, action: str
 @instances.command(examples=("pyworkers workflows instances pause orders latest",))
 @_name_argument
 @click.argument("instance_id", metavar="ID")
-@_port_option
+@port_option
 @place_options
-def pause(*, place: Place, name: str, instance_id: str, port: int) -> None:
+def pause(*, place: Place, name: str, instance_id: str, port: int | None) -> None:
     """Pause an instance, once the steps that run are done."""
     found = _change(place, name, instance_id, port, action="pause")
     note(f'⏸️ The instance "{found}" from {name} was paused successfully')
@@ -224,9 +215,9 @@ def pause(*, place: Place, name: str, instance_id: str, port: int) -> None:
 @instances.command(examples=("pyworkers workflows instances resume orders latest",))
 @_name_argument
 @click.argument("instance_id", metavar="ID")
-@_port_option
+@port_option
 @place_options
-def resume(*, place: Place, name: str, instance_id: str, port: int) -> None:
+def resume(*, place: Place, name: str, instance_id: str, port: int | None) -> None:
     """Resume an instance that is paused."""
     found = _change(place, name, instance_id, port, action="resume")
     note(f'🔄 The instance "{found}" from {name} was resumed successfully')
@@ -235,9 +226,9 @@ def resume(*, place: Place, name: str, instance_id: str, port: int) -> None:
 @instances.command(examples=("pyworkers workflows instances restart orders latest",))
 @_name_argument
 @click.argument("instance_id", metavar="ID")
-@_port_option
+@port_option
 @place_options
-def restart(*, place: Place, name: str, instance_id: str, port: int) -> None:
+def restart(*, place: Place, name: str, instance_id: str, port: int | None) -> None:
     """Restart an instance from its first step."""
     found = _change(place, name, instance_id, port, action="restart")
     note(f'🥷 The instance "{found}" from {name} was restarted successfully')
@@ -246,9 +237,9 @@ def restart(*, place: Place, name: str, instance_id: str, port: int) -> None:
 @instances.command(examples=("pyworkers workflows instances terminate orders latest",))
 @_name_argument
 @click.argument("instance_id", metavar="ID")
-@_port_option
+@port_option
 @place_options
-def terminate(*, place: Place, name: str, instance_id: str, port: int) -> None:
+def terminate(*, place: Place, name: str, instance_id: str, port: int | None) -> None:
     """Terminate an instance."""
     found = _change(place, name, instance_id, port, action="terminate")
     note(f'🥷 The instance "{found}" from {name} was terminated successfully')

@@ -21,12 +21,12 @@ class Caller:
     """Makes calls that change something: of the server where one answers, else in the files.
 
     Args:
-        port: where the server would be, on this machine.
+        port: where the server would be, on this machine; None is where it is found.
     """
 
-    def __init__(self, place: Place, port: int) -> None:
+    def __init__(self, place: Place, port: int | None) -> None:
         self._place = place
-        self._port = port
+        self._port = place.server_port(port)
 
     def __call__(self, call: Call) -> Any:
         """Return a call's result.

@@ -31,9 +31,9 @@ from pyworkers.server.control import Control
 from pyworkers.server.front import Front
 from pyworkers.server.listener import Listener, bind
 from pyworkers.server.reload import Reloader
+from pyworkers.server.running import DEFAULT_PORT, Claim
 from pyworkers.server.terminal import Output
 
-DEFAULT_PORT: Final = 8787
 DEFAULT_IP: Final = "localhost"
 # Open requests, then waitUntil: together well under the second that Ctrl-C may take.
 _REQUEST_GRACE_S: Final = 0.25
@@ -211,7 +211,10 @@ async def _serve(options: DevOptions, project: Project, output: Output, stopper:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLDS)
-        _announce(output, project, stores, runtime, control, ip=ip, port=port, asked_port=asked_port)
+        claim = Claim(stores.state_dir)
+        stack.callback(claim.release)
+        other = claim.take(port, makes=any(map(_runs_by_itself, project.workers)))
+        _announce(output, project, stores, runtime, control, ip=ip, port=port, asked_port=asked_port, other=other)
         if options.reload:
             await stack.enter_async_context(_watching(runtime, options, output))
         await stopper.stopped.wait()
@@ -240,6 +243,7 @@ def _announce(
     ip: str,
     port: int,
     asked_port: int,
+    other: int | None,
 ) -> None:
     for line in describe_project(project, stores, runtime.load_errors, output.style):
         output.line(line)
@@ -252,6 +256,9 @@ def _announce(
             output.line(output.style(f"{name}: {line}", "yellow"), "warn")
     if port != asked_port and asked_port:
         output.line(output.style(f"Port {asked_port} is in use; using {port}", "yellow"), "warn")
+    if other is not None:
+        warning = f"Another pyworkers dev, on port {other}, uses {stores.state_dir} too: end it, or pass --persist-to"
+        output.line(output.style(warning, "yellow"), "warn")
     host = "localhost" if ip in ("localhost", "127.0.0.1", "::1", "*", "0.0.0.0", "::") else ip  # noqa: S104  # compared
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     for line in control.s3.describe(url):
@@ -261,6 +268,11 @@ def _announce(
     else:
         # Scripts written for wrangler wait for this line.
         output.line(f"[wrangler:info] Ready on {url}", "error")
+
+
+def _runs_by_itself(config: WorkerConfig) -> bool:
+    """Tell whether a worker has what commands ask a server for, and what two servers would do twice."""
+    return bool(config.workflows or config.durable_objects or config.queues.consumers or config.crons)
 
 
 def _with_vars(config: WorkerConfig, variables: Mapping[str, str]) -> WorkerConfig:

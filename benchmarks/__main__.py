@@ -10,13 +10,15 @@ from benchmarks.report import table
 ALL = (
     "hello", "services", "startup", "reload", "ai", "kv", "d1", "r2", "durable", "queues", "streams", "application"
 )  # fmt: skip
+# Only where they are named.
+LONG = ("idle",)
 
 
 def main(names: list[str]) -> int:
     """Run and print; the exit status is 1 where an aim was missed."""
-    unknown = [name for name in names if name not in ALL]
+    unknown = [name for name in names if name not in ALL + LONG]
     if unknown:
-        print(f"there is no benchmark {unknown[0]}; there are {', '.join(ALL)}", file=sys.stderr)
+        print(f"there is no benchmark {unknown[0]}; there are {', '.join(ALL + LONG)}", file=sys.stderr)
         return 2
     figures = []
     for name in names or ALL:

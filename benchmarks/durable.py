@@ -68,20 +68,21 @@ async def _median_us(call: Callable[[], Awaitable[Any]]) -> float:
 async def _memory(runtime: Runtime, clock: ManualClock) -> list[Figure]:
     namespace = runtime.primary.sdk._EnvWrapper(runtime.primary.env).COUNTER
     gc.collect()
-    before = _resident_bytes()
+    before = resident_bytes()
     for number in range(OBJECTS):
         await namespace.getByName(f"object {number}").increment()
     gc.collect()
     assert runtime.durable_objects.live_count >= OBJECTS
-    live_mb = (_resident_bytes() - before) / 1e6
+    live_mb = (resident_bytes() - before) / 1e6
     await clock.advance(11)
     gc.collect()
     assert runtime.durable_objects.live_count == 0
     return [
         Figure(f"Durable Object: {OBJECTS:,} in memory, all of which stored", live_mb, "MB", reach="≤ 200"),
-        Figure(f"Durable Object: {OBJECTS:,} after 10 idle seconds", (_resident_bytes() - before) / 1e6, "MB"),
+        Figure(f"Durable Object: {OBJECTS:,} after 10 idle seconds", (resident_bytes() - before) / 1e6, "MB"),
     ]
 
 
-def _resident_bytes() -> int:
+def resident_bytes() -> int:
+    """Return the memory that the process has at this moment."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

@@ -102,6 +102,7 @@ class SqliteObjectStore:
         self._alarm: tuple[int | None] | None = None  # once known
         self._is_alarm_hidden = False
         self._alarm_changed = False
+        self._is_unsynced = False  # until the first commit of a new file
         self._is_closed = False
 
     # ---- keys
@@ -297,6 +298,9 @@ class SqliteObjectStore:
             raise failure from error
         self._in_transaction = False
         self.version += 1
+        if self._is_unsynced:
+            self._is_unsynced = False
+            database.execute("PRAGMA synchronous = NORMAL")
         if self._alarm_changed and alarm is not None and alarm[0] is None:
             self._index.expect(self._object_id, self._name, None)
         self._alarm_changed = False
@@ -326,6 +330,7 @@ class SqliteObjectStore:
         if self._in_transaction or any(not cursor.is_done for cursor in self._cursors):
             return False
         connection, self._connection, self._statements = self._connection, None, None
+        self._is_unsynced = False
         if connection is not None:
             connection.close()
         return True
@@ -340,6 +345,7 @@ class SqliteObjectStore:
         for cursor in list(self._cursors):
             cursor.close()
         connection, self._connection, self._statements = self._connection, None, None
+        self._is_unsynced = False
         if connection is not None:
             self._pool.discard(self)
             connection.close()
@@ -358,6 +364,10 @@ class SqliteObjectStore:
             database = self._open()
             if is_new:
                 self._index.note_object(self._object_id, self._name)
+            if is_new and self._is_durable:
+                # SQLite syncs a log's first page, lest it be taken for that of an older log: here is none.
+                database.execute("PRAGMA synchronous = OFF")
+                self._is_unsynced = True
         else:
             self._pool.touch(self)
         if not self._in_transaction:

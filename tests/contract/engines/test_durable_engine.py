@@ -222,6 +222,21 @@ def test_a_file_is_an_ordinary_database(place):
         assert other.execute("SELECT key, value FROM _cf_KV").fetchall() == [("k", b"v")]
 
 
+def test_the_disk_is_waited_for_from_the_second_commit_on(place):
+    def synchronous(store: SqliteObjectStore) -> Any:
+        assert store._connection is not None
+        return store._connection.pragma("synchronous")
+
+    store = place.open()
+    store.put_many([("k", b"1")])
+    assert synchronous(store) == 0  # a new file's log has no older one to be mixed up with
+    store.commit()
+    assert synchronous(store) == 1
+    store = place.reopen()
+    store.put_many([("k", b"2")])
+    assert synchronous(store) == 1
+
+
 def test_a_removed_object_is_gone(place):
     store = place.open()
     store.put_many([("k", b"v")])

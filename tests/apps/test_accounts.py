@@ -335,6 +335,20 @@ async def test_a_session_is_opened_used_refreshed_and_ended(worker, account, clo
     assert (await post(worker, "/auth/refresh", {"refreshToken": fresh["refreshToken"]})).status == 401
 
 
+async def test_a_session_ends_by_its_refresh_token_once_the_access_token_has_expired(worker, account, clock):
+    await signed_up(worker, account)
+    _, tokens = await log_in(worker)
+    await clock.advance(900)
+    response = await post(worker, "/auth/logout", {"refreshToken": tokens["refreshToken"]})
+    assert (response.status, await response.json()) == (200, {"success": True})
+    assert (await post(worker, "/auth/refresh", {"refreshToken": tokens["refreshToken"]})).status == 401
+    response = await worker.fetch("/auth/logout", method="POST")
+    assert (response.status, await response.json()) == (
+        400,
+        {"error": "Send the access token of the session to end, or its refreshToken", "field": "authorization"},
+    )
+
+
 async def test_a_refresh_token_that_comes_twice_ends_the_session(worker, account):
     await signed_up(worker, account)
     _, tokens = await log_in(worker)

@@ -202,6 +202,29 @@ async def test_reports_as_json_are_listed_and_deleted(worker, metrics, account, 
     assert list((await env.STORAGE.list()).objects) == []
 
 
+async def test_a_report_without_a_time_range_is_of_the_last_week(worker, metrics, account):
+    await post_events(worker, account, {"event": "a", "timestamp": NOW - 8 * 86_400_000}, {"event": "a"})
+    report = await ask(metrics, account.tenant_id, "createReport", {"type": "events"})
+    assert report["arguments"] == {
+        "timeRange": {"start": "2023-11-07T22:13:20.000Z", "end": "2023-11-14T22:13:20.000Z"}
+    }
+    response = await ask(metrics, account.tenant_id, "downloadReport", {"id": report["id"]})
+    assert (await response.json())["data"]["totalEvents"] == 1
+
+
+async def test_a_funnel_of_a_flow_that_is_another_tenants_is_refused(worker, metrics, account, env):
+    insert = """INSERT INTO flows (tenant_id, id, user_id, name, steps, created_at_ms, updated_at_ms)
+        VALUES (?1, ?2, 'u', 'n', '[]', 1, 1)"""
+    await make_tables(env.DB, "api", "analytics")
+    await env.DB.prepare(insert).bind("other", "theirs").run()
+    await env.DB.prepare(insert).bind(account.tenant_id, "ours").run()
+    funnel = {"name": "f", "steps": [{"name": "a", "event": "a"}]}
+    theirs = ask(metrics, account.tenant_id, "createFunnel", {**funnel, "flowId": "theirs"})
+    assert await failure(theirs) == ("RangeError", "Flow not found: theirs")
+    made = await ask(metrics, account.tenant_id, "createFunnel", {**funnel, "flowId": "ours"})
+    assert made["flowId"] == "ours"
+
+
 # ---- Live
 
 
@@ -340,8 +363,13 @@ async def failure(call):
         ("trackConversion", {"event": "x", "value": "1"}, "value must be a number"),
         (
             "createReport",
-            {"type": "events", "arguments": {}},
+            {"type": "events", "arguments": {"timeRange": "today"}},
             "arguments.timeRange must be an object",
+        ),
+        (
+            "trackConversion",
+            {"event": "x", "value": 1e300},
+            "value must be a number from -1000000000000000 to 1000000000000000",
         ),
     ],
 )

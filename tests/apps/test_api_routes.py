@@ -40,7 +40,7 @@ async def test_health_uses_every_binding(worker, clock):
     response = await worker.fetch("/health")
     found = await response.json()
     assert {name: check["ok"] for name, check in found["checks"].items()} == dict.fromkeys(
-        ("DB", "KV", "STORAGE", "ANALYTICS", "STREAMING", "METRICS"), True
+        ("DB", "KV", "STORAGE", "ANALYTICS", "EVENT_QUEUE", "STREAMING", "METRICS", "EVENTS"), True
     )
     assert (response.status, found["status"], found["version"]) == (200, "healthy", "v1")
     assert found["timestamp"] == clock.now_ms()
@@ -52,6 +52,12 @@ async def test_health_of_the_streaming_worker(worker):
     found = await response.json()
     assert (response.status, found["status"], found["worker"]) == (200, "healthy", "streaming")
     assert sorted(found["checks"]) == ["AI", "ANALYTICS", "DB", "KV"]
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/"])
+async def test_the_index_has_a_version_too(worker, path):
+    response = await worker.fetch(path)
+    assert (response.status, (await response.json())["name"]) == (200, "Inference UI API")
 
 
 async def test_head_is_get_without_a_body(worker):

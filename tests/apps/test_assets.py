@@ -66,12 +66,24 @@ async def test_ranges(caller, asked, status, content_range, body):
 
 async def test_what_the_client_has_is_not_sent_again(caller):
     etag = (await (await put(caller, "a")).json())["etag"]
-    for sent in (etag, f'"x", {etag}', "*"):
+    for sent in (etag, f'"x", {etag}', "*", f"W/{etag}"):
         response = await caller.fetch("/assets/a", headers={"if-none-match": sent})
         assert (response.status, await response.bytes(), response.headers["etag"]) == (304, b"", etag)
     assert (await caller.fetch("/assets/a", headers={"if-none-match": '"x"'})).status == 200
     headers = {"range": "bytes=0-1", "if-range": '"x"'}
     assert (await caller.fetch("/assets/a", headers=headers)).status == 200
+
+
+async def test_the_time_of_a_file_is_told_and_compared(caller):
+    await put(caller, "a")
+    sent = "Tue, 14 Nov 2023 22:13:20 GMT"
+    for method in ("GET", "HEAD"):
+        assert (await caller.fetch("/assets/a", method=method)).headers["last-modified"] == sent
+    statuses = {sent: 304, "Tue, 14 Nov 2023 22:13:19 GMT": 200, "never": 200}
+    for since, status in statuses.items():
+        assert (await caller.fetch("/assets/a", headers={"if-modified-since": since})).status == status
+    both = {"if-modified-since": sent, "if-none-match": '"x"'}
+    assert (await caller.fetch("/assets/a", headers=both)).status == 200  # the ETag decides
 
 
 async def test_files_are_listed_page_by_page_and_deleted(caller):

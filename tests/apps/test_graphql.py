@@ -286,12 +286,81 @@ async def test_what_cannot_be_executed_is_400_for_new_clients_and_200_for_old(wo
         ("{ analytics(startDate: 2, endDate: 1) { metrics } }", "endDate must not be before startDate"),
         ('mutation { createFlow(input: {name: " ", steps: []}) { id } }', "name must have 1 to 256 characters"),
         ('mutation { createFlow(input: {name: "a", steps: 1}) { id } }', "steps must be a list"),
+        ('mutation { trackEvent(input: {event: ""}) }', "event is required"),
     ],
 )
 async def test_a_wrong_argument_is_explained(worker, query, message):
     status, body = await ask(worker, query)
     error = body["errors"][0]
     assert (status, error["message"], error["extensions"]) == (200, message, {"code": "BAD_USER_INPUT"})
+
+
+async def test_an_argument_of_null_is_one_that_is_left_out(worker):
+    await record(worker, *EVENTS)
+    fields = """events(limit: null, offset: null) { id } userEvents(userId: "u1", limit: null) { id }
+      componentEvents(componentId: "Page", limit: null) { id } flows(limit: null, offset: null) { id }
+      analytics(startDate: 0, endDate: 9000000000000, metrics: [], groupBy: null) { metrics breakdown }"""
+    assert await data(worker, f"{{ {fields} }}") == {
+        "events": [{"id": "4"}, {"id": "3"}, {"id": "2"}, {"id": "1"}],
+        "userEvents": [{"id": "2"}, {"id": "1"}],
+        "componentEvents": [{"id": "3"}, {"id": "1"}],
+        "flows": [],
+        "analytics": {"metrics": {}, "breakdown": None},
+    }
+    config = "{enabled: true, models: null, features: null}"
+    made = f'createFlow(input: {{name: "f", steps: [], aiConfig: {config}}}) {{ aiConfig {{ models features }} }}'
+    assert await data(worker, f"mutation {{ {made} }}") == {"createFlow": {"aiConfig": {"models": [], "features": []}}}
+
+
+@pytest.mark.parametrize("query", ["query ($n: Int = 1000) { %s }", "query ($n: Int) { %s }"])
+async def test_what_a_variable_is_when_it_is_left_out_counts_for_the_cost(worker, query):
+    fields = " ".join(f"a{place}: events(limit: $n) {{ id event sessionId }}" for place in range(80))
+    status, body = await ask(worker, query % fields)
+    costs = {"query ($n: Int = 1000) { %s }": 280_000, "query ($n: Int) { %s }": 52_000}
+    assert (status, body["errors"][0]["message"]) == (
+        400,
+        f"The operation would cost {costs[query]}; at most 50000. Ask for less at a time.",
+    )
+
+
+async def test_reports_are_made_listed_downloaded_and_deleted(worker):
+    await record(worker, {"event": "a"})
+    create = 'createReport(input: {type: "events", format: CSV, name: "n"}) { id name type format sizeBytes }'
+    made = (await data(worker, f"mutation {{ {create} }}"))["createReport"]
+    assert made == {"id": made["id"], "name": "n", "type": "events", "format": "csv", "sizeBytes": 63}
+    assert await data(worker, f'{{ reports {{ id }} report(id: "{made["id"]}") {{ name }} }}') == {
+        "reports": [{"id": made["id"]}],
+        "report": {"name": "n"},
+    }
+    response = await worker.fetch(f"/v1/reports/{made['id']}")
+    assert (response.status, response.headers["content-type"], await response.text()) == (
+        200,
+        "text/csv; charset=utf-8",
+        "totalEvents,uniqueSessions,uniqueUsers,event,count\r\n1,1,1,a,1\r\n",
+    )
+    assert response.headers["content-disposition"] == f'attachment; filename="events-{made["id"]}.csv"'
+    assert await data(worker, f'mutation {{ deleteReport(id: "{made["id"]}") }}') == {"deleteReport": True}
+    assert (await worker.fetch(f"/reports/{made['id']}")).status == 404
+
+
+async def test_dead_letters_and_summaries_are_seen(worker):
+    await worker.other("inference-ui-events").ingestEvents("x")  # its tables
+    await record(worker, {"event": "page_view", "id": "1"})
+    await worker.other("inference-ui-events").maintain(worker.account.tenant_id)
+    fields = """eventSummaries(timeRange: {start: "2023-11-14", end: "2023-11-14"}) { date event totalEvents
+        sentiments { neutral } } eventPipeline { events pending pendingDays deadLetters } deadLetters { id }"""
+    assert await data(worker, f"{{ {fields} }}") == {
+        "eventSummaries": [
+            {"date": "2023-11-14", "event": "page_view", "totalEvents": 1, "sentiments": {"neutral": 1}}
+        ],
+        "eventPipeline": {"events": 1, "pending": 0, "pendingDays": 0, "deadLetters": 0},
+        "deadLetters": [],
+    }
+    both = "retryDeadLetters { retried } deleteDeadLetters(ids: null) { deleted }"
+    assert await data(worker, f"mutation {{ {both} }}") == {
+        "retryDeadLetters": {"retried": 0},
+        "deleteDeadLetters": {"deleted": 0},
+    }
 
 
 async def test_an_error_of_the_server_keeps_its_text_to_itself(worker, env, capfd):

@@ -60,7 +60,16 @@ async def test_a_key_needs_the_scope_and_a_tier_that_has_live_figures(worker, en
     )
     free = await make_account(env, "free", tier="free")
     response = await worker.fetch("/live", headers=free.headers)
-    assert (response.status, await response.json()) == (403, {"error": REFUSED.format("free")})
+    assert (response.status, await response.json()) == (
+        403,
+        {
+            "error": REFUSED.format("free"),
+            "code": "FORBIDDEN",
+            "currentTier": "free",
+            "requiredTier": "developer",
+            "upgradeUrl": "/upgrade",
+        },
+    )
 
 
 async def test_other_methods_are_refused(worker, account):

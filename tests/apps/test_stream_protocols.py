@@ -8,6 +8,7 @@ import pytest
 from conftest import Caller
 from inference_ui_streaming.ai_events import Usage
 from inference_ui_streaming.cache import Answer, ReplayedStream, cache_key, keep_answer, read_answer
+from inference_ui_streaming.edge import answer_task
 from inference_ui_streaming.generation import Generation, Settings
 from inference_ui_streaming.generation_requests import DEFAULT_MODEL, read_request
 from inference_ui_streaming.protocols import FORMATS, choose_format
@@ -76,6 +77,32 @@ async def test_the_data_stream_of_version_4(worker):
     usage = json.loads(end.removeprefix("d:"))
     assert json.loads(step.removeprefix("e:")) == {**usage, "isContinued": False}
     assert usage["finishReason"] == "stop"
+
+
+async def test_an_answer_that_was_cut_at_its_limit_says_so(worker):
+    response = await post(worker, "/stream/chat?protocol=ui-message", {**CHAT, "temperature": 0, "maxTokens": 2})
+    finish = parts(await response.text())[-1]
+    assert (finish["finishReason"], finish["messageMetadata"]["usage"]["completionTokens"]) == ("length", 2)
+
+
+class Classifier:
+    """Workers AI that answers as a classifier, and notes which model was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def run(self, model, inputs):
+        self.asked.append((model, inputs))
+        return [{"label": "NEGATIVE", "score": 0.9}, {"label": "POSITIVE", "score": 0.1}]
+
+
+def test_a_text_to_classify_needs_no_model():
+    ai = Classifier()
+    body = {"task": "text_classification", "input": {"text": "bad"}}
+    found = asyncio.run(answer_task(ai, body, token_cap=9))
+    model = "@cf/huggingface/distilbert-sst-2-int8"
+    assert found == {"output": {"label": "negative", "confidence": 0.9}, "confidence": 0.9, "model": model}
+    assert ai.asked == [(model, {"text": "bad"})]
 
 
 async def test_a_format_that_there_is_not(worker):

@@ -51,6 +51,11 @@ QUERIES = {
     "conversionSummary": f"conversionSummary({RANGE}) {{ totalConversions totalValue }}",
     "topConvertingPaths": f"topConvertingPaths({RANGE}) {{ path }}",
     "attributionModels": "attributionModels { type }",
+    "reports": "reports { id name arguments }",
+    "report": 'report(id: "%(report)s") { name arguments }',
+    "eventSummaries": f"eventSummaries({RANGE}) {{ event totalEvents }}",
+    "eventPipeline": "eventPipeline { events pending deadLetters }",
+    "deadLetters": "deadLetters { id body reason }",
 }
 MUTATIONS = {
     "trackEvent": 'trackEvent(input: {id: "%(event)s", event: "x", sessionId: "%(session)s"})',
@@ -69,6 +74,10 @@ MUTATIONS = {
     "createCohort": 'createCohort(input: {name: "x", criteria: {type: FIRST_EVENT, event: "a"}}) { id }',
     "deleteCohort": 'deleteCohort(id: "%(cohort)s")',
     "trackConversion": 'trackConversion(input: {event: "x", sessionId: "%(session)s"}) { id }',
+    "createReport": 'createReport(input: {type: "flow", arguments: {flowId: "%(flow)s"}}) { name }',
+    "deleteReport": 'deleteReport(id: "%(report)s")',
+    "retryDeadLetters": 'retryDeadLetters(ids: ["%(letter)s"]) { retried }',
+    "deleteDeadLetters": "deleteDeadLetters { deleted }",
 }
 
 
@@ -117,6 +126,7 @@ async def fill(caller, account):
           cohort: createCohort(input: {{name: "{SECRET}",
             criteria: {{type: FIRST_EVENT, event: "view-{SECRET}"}}}}) {{ id }}
           conversion: trackConversion(input: {{event: "{SECRET}", value: 77, userId: "u-{SECRET}"}}) {{ id }}
+          report: createReport(input: {{type: "events", name: "{SECRET}"}}) {{ id }}
         }}""",
     )
     return {
@@ -129,6 +139,8 @@ async def fill(caller, account):
         "owner": made["user"]["id"],
         "funnel": made["funnel"]["id"],
         "cohort": made["cohort"]["id"],
+        "report": made["report"]["id"],
+        "letter": f"l-{SECRET}",
         "tenant": account.tenant_id,
     }
 
@@ -152,6 +164,10 @@ async def test_no_field_shows_or_changes_what_is_another_tenants(worker, env, ac
     acme = Caller(worker, account)
     beta = Caller(worker, await make_account(env, "beta"))
     ids = await fill(acme, account)
+    await worker.other("inference-ui-events").maintain(account.tenant_id)
+    letter = """INSERT INTO dead_letters (tenant_id, id, body, reason, attempts, sent_at_ms, received_at_ms)
+        VALUES (?1, ?2, ?3, 'r', 1, 1, 1)"""
+    await env.DB.prepare(letter).bind(account.tenant_id, ids["letter"], json.dumps(SECRET)).run()
     await worker.settle()
     await worker.other("inference-ui-streaming").settle()
     seen = json.dumps([await ask(acme, f"{{ {query % ids} }}") for query in QUERIES.values()])
@@ -170,6 +186,12 @@ async def test_no_field_shows_or_changes_what_is_another_tenants(worker, env, ac
     assert json.loads(figures["aiUsage"]) == {"aiUsage": []}
     assert json.loads(figures["eventMetrics"])["eventMetrics"]["totalEvents"] == 0
     assert json.loads(figures["conversionSummary"])["conversionSummary"]["totalValue"] == 0
+    assert json.loads(figures["eventPipeline"])["eventPipeline"] == {"events": 0, "pending": 0, "deadLetters": 0}
+    response = await beta.fetch(f"/reports/{ids['report']}")
+    assert (response.status, await response.json()) == (
+        404,
+        {"error": f"Report not found: {ids['report']}", "code": "BAD_USER_INPUT"},
+    )
     assert json.loads(figures["tenants"] or "null") is None
     for name, mutation in MUTATIONS.items():
         answer = await ask(beta, f"mutation {{ {mutation % ids} }}")

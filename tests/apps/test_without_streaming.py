@@ -21,7 +21,11 @@ async def test_health_says_so(worker):
     response = await worker.fetch("/health")
     found = await response.json()
     assert (response.status, found["status"]) == (503, "unhealthy")
-    assert [name for name, check in found["checks"].items() if not check["ok"]] == ["STREAMING", "METRICS"]
+    assert [name for name, check in found["checks"].items() if not check["ok"]] == [
+        "STREAMING",
+        "METRICS",
+        "EVENTS",
+    ]
 
 
 async def test_the_rest_works(worker):

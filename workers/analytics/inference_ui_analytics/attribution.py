@@ -26,6 +26,7 @@ MODELS: Final[Mapping[str, str]] = {
 }
 HALF_LIFE_MS: Final = 7 * DAY_MS
 MAX_PATHS: Final = 1000
+MAX_VALUE: Final = 10**15  # so that sums stay numbers
 _SOURCE: Final = "coalesce(nullif(properties ->> 'source', ''), nullif(properties ->> 'utm_source', ''))"
 # What touches are grouped by, and the group of those that say nothing.
 GROUPS: Final[Mapping[str, tuple[str, str]]] = {
@@ -60,7 +61,7 @@ async def track_conversion(data: TenantData, arguments: Arguments, *, now_ms: in
         arguments.optional_text("userId", max_characters=256),
         session_id or f"conversion-{conversion_id}",
         arguments.text("event", max_characters=256),
-        arguments.number("value"),
+        _value(arguments),
         None if metadata is None else json.dumps(metadata, ensure_ascii=False),
         arguments.time_ms("timestamp", now_ms),
     )
@@ -69,6 +70,13 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (tenant_id, id) DO NOTHING""
     read = "SELECT * FROM conversions WHERE tenant_id = ?1 AND id = ?2"
     _, _, ([row], _) = await data.transaction([(insert, values), (RAISE_VERSION, ()), (read, [conversion_id])])
     return _conversion_json(row)
+
+
+def _value(arguments: Arguments) -> float | None:
+    value = arguments.number("value")
+    if value is not None and abs(value) > MAX_VALUE:
+        raise arguments.wrong("value", f"must be a number from -{MAX_VALUE} to {MAX_VALUE}")
+    return value
 
 
 RAISE_VERSION: Final = """INSERT INTO analytics_versions (tenant_id, version) VALUES (?1, 1)

@@ -23,19 +23,27 @@ ONE: Final[Mapping[str, str]] = {kind: f"{sql} AND id = ?2" for kind, sql in _SE
 _DELETE: Final[Mapping[str, str]] = {
     kind: f"DELETE FROM {kind} WHERE tenant_id = ?1 AND id = ?2" for kind in ("funnels", "cohorts")
 }
+_FLOW: Final = "SELECT id FROM flows WHERE tenant_id = ?1 AND id = ?2"
 _NAMES: Final[Mapping[str, str]] = {"funnels": "Funnel", "cohorts": "Cohort"}
 
 
 async def create_funnel(data: TenantData, arguments: Arguments, *, now_ms: int) -> dict[str, Any]:
-    """Define a funnel: `name`, `description`, `steps`, `flowId`, `userId` of who defines it; returns `Funnel`."""
+    """Define a funnel: `name`, `description`, `steps`, `flowId`, `userId` of who defines it; returns `Funnel`.
+
+    Raises:
+        NotFound: the tenant has no such flow.
+    """
     steps = read_steps(arguments, new_id=_new_id)
+    flow_id = arguments.optional_text("flowId")
+    if flow_id is not None and await data.row(_FLOW, flow_id) is None:
+        raise NotFound("Flow", flow_id)
     values = (
         _new_id(),
         arguments.optional_text("userId"),
         arguments.text("name"),
         arguments.optional_text("description", max_characters=MAX_DESCRIPTION),
         json.dumps([step.as_json() for step in steps], ensure_ascii=False),
-        arguments.optional_text("flowId"),
+        flow_id,
         now_ms,
     )
     sql = """INSERT INTO funnels (tenant_id, id, user_id, name, description, steps, flow_id, created_at_ms,

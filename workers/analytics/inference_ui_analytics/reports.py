@@ -22,11 +22,15 @@ MAX_LIST: Final = 1000
 async def create_report(data: TenantData, arguments: Arguments, *, now_ms: int) -> dict[str, Any]:
     """Make a report and return what `report_json` says of it.
 
-    `type` is one of NAMES, `format` CSV or JSON (JSON), `name` what it is called, `arguments` those of the type.
+    `type` is one of NAMES, `format` CSV or JSON (JSON), `name` what it is called, `arguments` those of the type;
+    without a `timeRange` in them, the last 7 days.
     """
     kind = arguments.choice("type", None, tuple(name.upper() for name in NAMES)).lower()
     format_name = arguments.choice("format", "JSON", ("CSV", "JSON")).lower()
-    given = Arguments(arguments.json_object("arguments"), "arguments.")
+    wanted = arguments.json_object("arguments") or {}
+    if wanted.get("timeRange") is None:
+        wanted["timeRange"] = Arguments({}).time_range(now_ms=now_ms).as_json()
+    given = Arguments(wanted, "arguments.")
     name = arguments.optional_text("name") or f"{kind} {iso(now_ms)}"
     answer, _ = await ask(data, kind, given, now_ms=now_ms)
     body = to_csv(kind, answer) if format_name == "csv" else _to_json(kind, given, answer, now_ms)

@@ -59,7 +59,7 @@ async def tier_limits(_root: Any, info: Info) -> dict[str, Any]:
     }
 
 
-async def tenants(_root: Any, info: Info, *, limit: int, offset: int) -> list[dict[str, Any]]:
+async def tenants(_root: Any, info: Info, *, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
     """`Query.tenants`."""
     return await operator_accounts.list_tenants(_call(info).env.DB, limit=limit, offset=offset)
 
@@ -109,7 +109,7 @@ async def create_tenant(_root: Any, info: Info, *, input: dict[str, Any]) -> dic
         name=input["name"],
         email=input["email"],
         password=input.get("password"),
-        tier=input["tier"].lower(),
+        tier=(input.get("tier") or "FREE").lower(),
         now_ms=now_ms(),
     )
 

@@ -19,6 +19,7 @@ from .health import get_health
 from .identity import NOBODY, identify
 from .index import get_index
 from .limits import delete_old_counts
+from .reports_http import download_report
 from .routing import Access, Route, Router
 from .secrets_text import redact
 from .sessions_http import delete_old_sessions, log_in, log_out, refresh
@@ -49,6 +50,7 @@ ROUTER: Final[Router[Call, Response]] = Router(
         Route(["/stream/*", "/api/stream/*"], {"*": forward_stream}, access=STREAM),
         Route(["/ai"], {"POST": forward_stream}, access=STREAM),
         Route(["/live", "/api/live"], {"GET": forward_live}, access=Access("graphql", "read")),
+        Route(["/reports/*"], {"GET": download_report}, access=Access("graphql", "read")),
         Route(["/assets"], {"GET": list_assets}, access=ASSETS),
         Route(
             ["/assets/*"],
@@ -87,8 +89,8 @@ async def tidy_up(env: Any) -> None:
 
 async def _route(method: str, request: Request, env: Any, ctx: Any, fields: dict[str, str]) -> Response:
     url = urlsplit(request.url)
-    if url.path.startswith(VERSION_PREFIX):
-        url = url._replace(path=url.path[len(VERSION_PREFIX) - 1 :])
+    if f"{url.path}/".startswith(VERSION_PREFIX):
+        url = url._replace(path=url.path[len(VERSION_PREFIX) - 1 :] or "/")
     match = ROUTER.find(method, url.path)
     identity = NOBODY
     if match.access is not None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
+from email.utils import formatdate, parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote
 
-import js
 from pyodide.ffi import JsException
 
 from workers import Response
@@ -75,7 +76,7 @@ async def list_assets(call: Call) -> Response:
             "name": bucket.name(found.key),
             "size": found.size,
             "etag": found.httpEtag,
-            "uploadedAt": iso(int(js.Date.new(found.uploaded).getTime())),
+            "uploadedAt": iso(_uploaded_ms(found)),
         }
         for found in objects
     ]
@@ -123,11 +124,10 @@ async def _send(call: Call, bucket: TenantBucket, name: str) -> Response:
             raise _missing(name)
         return Response(None, status=200, headers={**_headers(found), "content-length": str(found.size)})
     options: dict[str, Any] = {}
-    etag = header(call.request, "if-none-match")
     head = await bucket.head(name)
     if head is None:
         raise _missing(name)
-    if etag is not None and (etag.strip() == "*" or head.httpEtag in [one.strip() for one in etag.split(",")]):
+    if _is_known(call, head):
         return Response(None, status=304, headers=_headers(head))
     wanted = _range(header(call.request, "range"), head.size)
     if wanted is not None and header(call.request, "if-range") in (None, head.httpEtag):
@@ -143,13 +143,33 @@ async def _send(call: Call, bucket: TenantBucket, name: str) -> Response:
     return Response(found.body, status=206, headers=fields)
 
 
+def _is_known(call: Call, found: Any) -> bool:
+    """Tell whether the client has the file as it is, by its ETag, or, where it sent none, by its time."""
+    etags = header(call.request, "if-none-match")
+    if etags is not None:
+        known = [one.strip().removeprefix("W/") for one in etags.split(",")]
+        return known == ["*"] or found.httpEtag in known
+    since = header(call.request, "if-modified-since")
+    try:
+        return since is not None and _uploaded_ms(found) // 1000 <= parsedate_to_datetime(since).timestamp()
+    except ValueError:  # no date: as if it were not there
+        return False
+
+
+def _uploaded_ms(found: Any) -> int:
+    """Return when a file was stored; the SDK converts single objects, and those of a list not."""
+    if isinstance(found.uploaded, datetime):
+        return round(found.uploaded.timestamp() * 1000)
+    return int(found.uploaded.getTime())
+
+
 def _headers(found: Any) -> dict[str, str]:
     content_type = getattr(found.httpMetadata, "contentType", None)
     return {
         **SAFE_HEADERS,
         "content-type": content_type if isinstance(content_type, str) else "application/octet-stream",
         "etag": found.httpEtag,
-        "last-modified": str(js.Date.new(found.uploaded).toUTCString()),
+        "last-modified": formatdate(_uploaded_ms(found) // 1000, usegmt=True),
         "cache-control": "private, no-cache",
     }
 

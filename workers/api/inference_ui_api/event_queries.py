@@ -106,7 +106,7 @@ async def measure_events(
     if group_by is not None and group_by not in GROUPS:
         raise BadArgument(f'Cannot group by "{group_by}"; known are {", ".join(GROUPS)}')
     where, values = query.where()
-    wanted = ", ".join(f"{METRICS[name]} AS {name}" for name in names) or "1"
+    wanted = ", ".join(f"{METRICS[name]} AS {name}" for name in names) or "count(*)"
     statements: list[Statement] = [(f"SELECT {wanted} FROM events WHERE {where}", values)]  # noqa: S608
     if group_by is not None:
         order = "key" if group_by in PERIODS else "value DESC, key"

@@ -111,7 +111,10 @@ def _flow(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ai_config(text: str | None) -> dict[str, Any] | None:
-    return None if text is None else {"models": [], "features": [], **json.loads(text)}
+    if text is None:
+        return None
+    given = json.loads(text)
+    return {**given, "models": given.get("models") or [], "features": given.get("features") or []}
 
 
 def iso(time_ms: int) -> str:

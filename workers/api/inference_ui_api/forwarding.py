@@ -55,8 +55,7 @@ async def forward_live(call: Call) -> Response:
     Raises:
         HttpError: 403 the tenant's tier does not have it; 503 the analytics worker cannot be reached.
     """
-    if REAL_TIME not in call.identity.tier.features:
-        raise HttpError(403, f"This feature requires developer tier or higher. Current tier: {call.identity.tier.name}")
+    call.identity.require_feature(REAL_TIME)
     answered = await _send(call, call.env.METRICS, "analytics", LIVE_PATH)
     return Response(js.Response.new(answered.js_object.body, answered.js_object))
 

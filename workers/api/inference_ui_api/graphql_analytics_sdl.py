@@ -1,4 +1,4 @@
-"""The fields that the analytics worker answers, as an extension of the schema."""
+"""The fields that the analytics worker and the events worker answer, as an extension of the schema."""
 
 ANALYTICS_SDL = """
 enum MetricType { EVENTS SESSIONS FLOWS }
@@ -32,6 +32,14 @@ extend type Query {
   conversionSummary(timeRange: TimeRangeInput!): ConversionSummary!
   topConvertingPaths(timeRange: TimeRangeInput!, limit: Int = 10): [ConvertingPath!]!
   attributionModels: [AttributionModelInfo!]!
+  "The newest first."
+  reports(limit: Int = 100, offset: Int = 0): [Report!]!
+  report(id: ID!): Report!
+  "Figures of whole days, made every hour; they stay when the events are deleted. By day and name."
+  eventSummaries(timeRange: TimeRangeInput!, event: String): [EventSummary!]!
+  eventPipeline: EventPipeline!
+  "Messages of the events' queue that could not be processed, the newest first."
+  deadLetters(limit: Int = 100, offset: Int = 0): [DeadLetter!]!
 }
 
 extend type Mutation {
@@ -40,7 +48,72 @@ extend type Mutation {
   createCohort(input: CreateCohortInput!): Cohort!
   deleteCohort(id: ID!): Boolean!
   trackConversion(input: TrackConversionInput!): Conversion!
+  "Keep an answer as it is now, as a file."
+  createReport(input: CreateReportInput!): Report!
+  deleteReport(id: ID!): Boolean!
+  "Send dead letters again: those of the ids, or all."
+  retryDeadLetters(ids: [ID!]): RetriedLetters!
+  "Delete dead letters: those of the ids, or all."
+  deleteDeadLetters(ids: [ID!]): DeletedLetters!
 }
+
+type Report {
+  "The file is at GET /reports/<id>."
+  id: ID!
+  name: String!
+  type: String!
+  "json or csv."
+  format: String!
+  contentType: String!
+  arguments: JSON!
+  sizeBytes: Int!
+  createdAt: String!
+}
+
+type EventSummary {
+  "UTC."
+  date: String!
+  event: String!
+  totalEvents: Int!
+  uniqueSessions: Int!
+  uniqueUsers: Int!
+  sentiments: Sentiments!
+  updatedAt: String!
+}
+
+type Sentiments { positive: Int! neutral: Int! negative: Int! }
+
+type EventPipeline {
+  events: Int!
+  "Events that are not enriched yet."
+  pending: Int!
+  "Days whose summaries are to be made again."
+  pendingDays: Int!
+  deadLetters: Int!
+}
+
+type DeadLetter {
+  id: ID!
+  body: JSON
+  reason: String!
+  attempts: Int!
+  sentAt: String!
+  receivedAt: String!
+}
+
+type RetriedLetters { retried: Int! }
+type DeletedLetters { deleted: Int! }
+
+input CreateReportInput {
+  "Of events, sessions, flow, component, trend, funnel, cohort, attribution, conversions, paths, streaming."
+  type: String!
+  format: ReportFormat = JSON
+  name: String
+  "Those of the type's own field, such as funnelId; without a timeRange, the last 7 days."
+  arguments: JSON
+}
+
+enum ReportFormat { JSON CSV }
 
 type FlowAnalytics {
   flowId: ID!

@@ -88,7 +88,8 @@ class _Counter:
             if argument.name.value == "limit":
                 given = argument.value
                 if isinstance(given, VariableNode):
-                    value = self.variables.get(given.name.value, value)
+                    sent = self.variables.get(given.name.value)
+                    value = value if sent is None else sent
                 elif isinstance(given, IntValueNode):
                     value = int(given.value)
         return max(1, value) if isinstance(value, int) else LIST_SIZE
@@ -102,7 +103,7 @@ def check_limits(
     Raises:
         GraphQLError: it is.
     """
-    counter = _Counter(schema, _fragments(document), variables)
+    counter = _Counter(schema, _fragments(document), {**_variable_defaults(operation), **variables})
     root = schema.get_root_type(operation.operation)
     depth, cost = counter.selection(operation.selection_set, root, is_root=True)
     if depth > MAX_DEPTH:
@@ -133,6 +134,12 @@ def _default(argument: Any) -> Any:
     """Return an argument's default as the schema's text says it; the library's releases keep it in different places."""
     node = argument.ast_node.default_value
     return int(node.value) if isinstance(node, IntValueNode) else None
+
+
+def _variable_defaults(operation: OperationDefinitionNode) -> dict[str, int]:
+    """Return the whole numbers that an operation gives its variables itself."""
+    given = {one.variable.name.value: one.default_value for one in operation.variable_definitions or ()}
+    return {name: int(node.value) for name, node in given.items() if isinstance(node, IntValueNode)}
 
 
 def _fragments(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from .long_int import use_long_int
 from .remote_resolvers import REMOTE_FIELDS, remote
 
 if TYPE_CHECKING:
-    from graphql import GraphQLResolveInfo
+    from graphql import GraphQLField, GraphQLResolveInfo
 
 Resolver = Callable[..., Any]
 
@@ -64,10 +64,10 @@ def api_schema() -> GraphQLSchema:
     for type_name, fields in (("Query", _QUERIES), ("Mutation", _MUTATIONS)):
         owner = _object(schema, type_name)
         for field_name, (resolver, scope) in fields.items():
-            owner.fields[field_name].resolve = resolver if scope is None else _guarded(resolver, scope)
+            _set_resolver(owner.fields[field_name], resolver, scope)
     for field_name, remote_field in REMOTE_FIELDS.items():
         owner = _object(schema, "Mutation" if remote_field.scope == "write" else "Query")
-        owner.fields[field_name].resolve = _guarded(remote(field_name, remote_field), remote_field.scope)
+        _set_resolver(owner.fields[field_name], remote(field_name, remote_field), remote_field.scope)
     _object(schema, "User").fields["usage"].resolve = account_resolvers.usage
     return schema
 
@@ -78,11 +78,16 @@ def _object(schema: GraphQLSchema, name: str) -> GraphQLObjectType:
     return found
 
 
-def _guarded(resolver: Resolver, scope: str) -> Resolver:
-    """Return a resolver that is only reached by callers with a scope."""
+def _set_resolver(field: GraphQLField, resolver: Resolver, scope: str | None) -> None:
+    """Let a resolver answer a field, for callers with the scope. An argument that is null is left out: what it is then
+    stands in the resolver's signature, for graphql-core puts defaults only where nothing was given.
+    """
 
     async def resolve(root: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
-        info.context.identity.require(scope)
-        return await resolver(root, info, **arguments)
+        if scope is not None:
+            info.context.identity.require(scope)
+        given = {name: value for name, value in arguments.items() if value is not None}
+        returned = resolver(root, info, **given)
+        return await returned if isinstance(returned, Awaitable) else returned
 
-    return resolve
+    field.resolve = resolve

@@ -15,7 +15,7 @@ from .web import json_response
 TIMEOUT_S = 5
 # A healthy answer is reused for this long: a crowd of probes must not become a crowd of reads.
 REUSE_MS = 1000
-BINDINGS = ("DB", "KV", "STORAGE", "ANALYTICS", "STREAMING", "METRICS")
+BINDINGS = ("DB", "KV", "STORAGE", "ANALYTICS", "EVENT_QUEUE", "STREAMING", "METRICS", "EVENTS")
 
 Check = dict[str, Any]
 
@@ -63,7 +63,7 @@ async def _check(name: str, env: Any) -> Check:
 
 
 async def _use(name: str, binding: Any) -> str | None:
-    """Use a binding in a way that changes nothing; Analytics Engine can only be written, so it is only looked at."""
+    """Use a binding in a way that changes nothing; what can only be written is only looked at."""
     if name == "DB":
         await binding.prepare("SELECT 1").first()
     elif name == "KV":
@@ -75,4 +75,6 @@ async def _use(name: str, binding: Any) -> str | None:
         await response.text()
         if response.status != 200:
             return f"answered {response.status}"
+    elif name == "EVENTS":
+        await binding.classifyEvent("health", {"event": "health"})
     return None

@@ -26,7 +26,7 @@ from .limits import (
 )
 from .migrations import ensure_schema
 from .secrets_text import KEY_PATTERN, hash_secret, is_same
-from .tiers import ANONYMOUS, TIERS, Tier
+from .tiers import ANONYMOUS, ORDER, TIERS, Tier
 from .tokens import BadToken, decode_token, signing_secret
 from .web import HttpError, header
 
@@ -89,6 +89,22 @@ class Identity:
             raise unauthorized("Valid API key required.")
         what = "API key" if self.kind == "key" else "user"
         raise HttpError(403, f'Forbidden: this {what} does not have the scope "{scope}"', code="FORBIDDEN")
+
+    def require_feature(self, feature: str) -> None:
+        """Check what the tenant's tier includes.
+
+        Raises:
+            HttpError: 403, it does not.
+        """
+        if feature in self.tier.features:
+            return
+        required = next(name for name in ORDER if feature in TIERS[name].features)
+        raise HttpError(
+            403,
+            f"This feature requires {required} tier or higher. Current tier: {self.tier.name}",
+            code="FORBIDDEN",
+            details={"currentTier": self.tier.name, "requiredTier": required, "upgradeUrl": "/upgrade"},
+        )
 
 
 NOBODY: Final = Identity("anonymous", ANONYMOUS_TENANT, ANONYMOUS, ANONYMOUS_SCOPES)

@@ -1,7 +1,7 @@
-"""Fields that the analytics worker answers, by RPC: `await env.METRICS.<method>(tenant_id, arguments)`.
+"""Fields that other workers answer, by RPC: `await env.METRICS.<method>(tenant_id, arguments)`; `env.EVENTS` likewise.
 
-The tenant comes from the caller's credentials; that worker trusts this one, and has no public address. It answers in
-the shape of the field's type. A TypeError of it names a wrong argument, a RangeError what the tenant does not have.
+The tenant comes from the caller's credentials; those workers trust this one, and have no public address. They answer in
+the shape of the field's type. A TypeError names a wrong argument, a RangeError what the tenant does not have.
 """
 
 from __future__ import annotations
@@ -20,18 +20,22 @@ if TYPE_CHECKING:
     from graphql import GraphQLResolveInfo
 
 ADVANCED: Final = "advancedAnalytics"
+EXPORT: Final = "dataExport"
+SERVICES: Final[Mapping[str, str]] = {"METRICS": "analytics", "EVENTS": "events"}
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteField:
-    """A field of the analytics worker.
+    """A field of another worker.
 
     Attributes:
+        binding: of that worker.
         feature: what the tenant's tier must include; None for what every tier has.
         method: of the worker, where it is not the field's name.
         takes_tenant: whether the method is about a tenant at all.
     """
 
+    binding: str = "METRICS"
     scope: str = "read"
     feature: str | None = None
     method: str | None = None
@@ -72,6 +76,12 @@ REMOTE_FIELDS: Final[Mapping[str, RemoteField]] = {
         ("createFunnel", "deleteFunnel", "createCohort", "deleteCohort", "trackConversion"),
         RemoteField(scope="write", feature=ADVANCED),
     ),
+    **dict.fromkeys(("reports", "report"), RemoteField(feature=EXPORT)),
+    **dict.fromkeys(("createReport", "deleteReport"), RemoteField(scope="write", feature=EXPORT)),
+    "eventSummaries": RemoteField(binding="EVENTS"),
+    "eventPipeline": RemoteField(binding="EVENTS", method="pipelineStatus"),
+    "deadLetters": RemoteField(binding="EVENTS"),
+    **dict.fromkeys(("retryDeadLetters", "deleteDeadLetters"), RemoteField(binding="EVENTS", scope="write")),
 }
 
 
@@ -82,8 +92,8 @@ def remote(name: str, field: RemoteField) -> Callable[..., Any]:
         call = info.context
         assert isinstance(call, Call)
         if field.feature is not None:
-            _require_feature(call, field.feature)
-        return await _ask(call, field.method or name, _arguments(call, field, arguments))
+            call.identity.require_feature(field.feature)
+        return await ask(call, field.binding, field.method or name, *_arguments(call, field, arguments))
 
     return resolve
 
@@ -97,28 +107,24 @@ def _arguments(call: Call, field: RemoteField, arguments: Mapping[str, Any]) -> 
     return call.tenant_id, given
 
 
-def _require_feature(call: Call, feature: str) -> None:
-    tier = call.identity.tier
-    if feature not in tier.features:
-        raise HttpError(
-            403,
-            f"This feature requires developer tier or higher. Current tier: {tier.name}",
-            code="FORBIDDEN",
-            details={"currentTier": tier.name, "requiredTier": "developer", "upgradeUrl": "/upgrade"},
-        )
+async def ask(call: Call, binding: str, method: str, *arguments: Any) -> Any:
+    """Call a method of another worker.
 
-
-async def _ask(call: Call, method: str, arguments: tuple[Any, ...]) -> Any:
-    metrics = getattr(call.env, "METRICS", None)
+    Raises:
+        HttpError: 400 an argument is wrong; 404 the tenant has no such thing; 503 the worker cannot be reached.
+    """
+    service = SERVICES[binding]
+    worker = getattr(call.env, binding, None)
     try:
-        if metrics is None:
-            raise OSError("METRICS is not bound; see wrangler.toml")
-        return await getattr(metrics, method)(*arguments)
+        if worker is None:
+            raise OSError(f"{binding} is not bound; see wrangler.toml")
+        return await getattr(worker, method)(*arguments)
     except (JsException, OSError) as error:
         if _is_for_client(error):
-            raise HttpError(400, str(getattr(error, "message", error)), code="BAD_USER_INPUT") from error
-        print(f"analytics: {method}: {redact(str(error))}")  # for the worker's log
-        raise HttpError(503, "The analytics service is unavailable", code="SERVICE_UNAVAILABLE") from error
+            status = 404 if getattr(error, "name", "") == "RangeError" else 400
+            raise HttpError(status, str(getattr(error, "message", error)), code="BAD_USER_INPUT") from error
+        print(f"{service}: {method}: {redact(str(error))}")  # for the worker's log
+        raise HttpError(503, f"The {service} service is unavailable", code="SERVICE_UNAVAILABLE") from error
 
 
 def _is_for_client(error: Exception) -> bool:

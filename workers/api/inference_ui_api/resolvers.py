@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from graphql import GraphQLError
-
 from . import event_queries, flow_store
 from .call import Call, now_ms
 from .event_queries import BadArgument, EventQuery, period_start_ms
@@ -33,7 +31,7 @@ async def health(_root: Any, info: Info) -> dict[str, Any]:
     return {"status": found["status"], "timestamp": found["timestamp"], "checks": checks}
 
 
-async def events(_root: Any, info: Info, *, limit: int, offset: int, **narrowing: Any) -> list[Any]:
+async def events(_root: Any, info: Info, *, limit: int = 50, offset: int = 0, **narrowing: Any) -> list[Any]:
     """`Query.events`."""
     call = _call(info)
     query = _query(**narrowing)
@@ -47,13 +45,13 @@ async def event(_root: Any, info: Info, *, id: str) -> Any:  # noqa: A002  # the
     return found[0] if found else None
 
 
-async def user_events(_root: Any, info: Info, *, userId: str, limit: int) -> list[Any]:
+async def user_events(_root: Any, info: Info, *, userId: str, limit: int = 50) -> list[Any]:
     """`Query.userEvents`."""
     call = _call(info)
     return await event_queries.list_events(call.data, EventQuery(user_id=userId), limit=limit)
 
 
-async def component_events(_root: Any, info: Info, *, componentId: str, limit: int) -> list[Any]:
+async def component_events(_root: Any, info: Info, *, componentId: str, limit: int = 50) -> list[Any]:
     """`Query.componentEvents`."""
     call = _call(info)
     query = EventQuery(component=componentId)
@@ -90,7 +88,7 @@ async def ai_usage(_root: Any, info: Info, *, period: str | None = None) -> list
     return await list_model_usage(call.data, from_ms=period_start_ms(period, now_ms()))
 
 
-async def flows(_root: Any, info: Info, *, limit: int, offset: int) -> list[dict[str, Any]]:
+async def flows(_root: Any, info: Info, *, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
     """`Query.flows`."""
     call = _call(info)
     return await flow_store.list_flows(call.data, limit=limit, offset=offset)
@@ -108,7 +106,7 @@ async def track_event(_root: Any, info: Info, *, input: dict[str, Any]) -> bool:
     session = header(call.request, "x-session-id")
     stored = await ingest(call, [input if session is None else {"sessionId": session, **input}])
     if stored["failures"]:
-        raise GraphQLError(stored["failures"][0]["message"])
+        raise BadArgument(stored["failures"][0]["message"])
     return True
 
 

@@ -19,7 +19,7 @@ from .migrations import ensure_schema
 from .passwords import MAX_CHARACTERS, is_password
 from .secrets_text import hash_secret, new_refresh_token
 from .tokens import encode_token, signing_secret
-from .web import HttpError, invalid, json_response, read_json
+from .web import HttpError, header, invalid, json_response, read_json
 
 ACCESS_S: Final = 900
 SESSION_MS: Final = 30 * 86_400_000
@@ -32,6 +32,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6)"""
 _ROTATE: Final = """UPDATE auth_sessions SET refresh_hash = ?2, previous_hash = ?1
 WHERE refresh_hash = ?1 AND revoked_at_ms IS NULL AND expires_at_ms > ?3 RETURNING id, tenant_id, user_id"""
 _END_COPIED: Final = "UPDATE auth_sessions SET revoked_at_ms = ?2 WHERE previous_hash = ?1 AND revoked_at_ms IS NULL"
+_END_HELD: Final = "UPDATE auth_sessions SET revoked_at_ms = ?2 WHERE refresh_hash = ?1 AND revoked_at_ms IS NULL"
 _DELETE_OLD: Final = "DELETE FROM auth_sessions WHERE expires_at_ms < ?1 OR revoked_at_ms < ?1"
 
 
@@ -76,14 +77,19 @@ async def refresh(call: Call) -> Response:
 
 
 async def log_out(call: Call) -> Response:
-    """End the session that the access token is of.
+    """End the session that the access token is of, or, once that has expired, the one of `refreshToken`.
 
     Raises:
         HttpError: 400, the request has no session to end.
     """
-    if call.identity.kind != "session" or call.identity.subject_id is None:
-        raise HttpError(400, "Send the access token of the session to end", field="authorization")
-    await end_session(call.data, call.identity.subject_id, now_ms=now_ms())
+    if call.identity.kind == "session" and call.identity.subject_id is not None:
+        await end_session(call.data, call.identity.subject_id, now_ms=now_ms())
+        return json_response({"success": True}, headers=NO_STORE)
+    if header(call.request, "content-length") in (None, "0"):
+        raise HttpError(400, "Send the access token of the session to end, or its refreshToken", field="authorization")
+    token = hash_secret(_text(await _body(call), "refreshToken"))
+    await ensure_schema(call.env.DB)
+    await call.env.DB.prepare(_END_HELD).bind(token, now_ms()).run()
     return json_response({"success": True}, headers=NO_STORE)
 
 

@@ -90,7 +90,7 @@ def parse_json(raw: bytes) -> Any:
     except RecursionError:
         raise HttpError(400, "Invalid request: body is nested too deeply", field="body") from None
     except ValueError as error:
-        raise HttpError(400, f"Invalid request: body must be JSON: {error}", field="body") from None
+        raise HttpError(400, f"Invalid request: body must be JSON: {_problem(error)}", field="body") from None
     if is_deeper(data, MAX_JSON_DEPTH):
         raise HttpError(400, "Invalid request: body is nested too deeply", field="body")
     if rb"\ud" in raw or rb"\uD" in raw:
@@ -160,5 +160,15 @@ def is_deeper(value: Any, depth: int) -> bool:
     return bool(level)
 
 
+def _problem(error: ValueError) -> str:
+    """Return what is wrong with JSON; what is not the parser's own is about a number of thousands of digits."""
+    is_known = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | _NotJson)
+    return str(error) if is_known else "a number has too many digits"
+
+
+class _NotJson(ValueError):
+    pass
+
+
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+    raise _NotJson(f"{name} is not JSON")

@@ -17,6 +17,7 @@ from .generation_requests import DEFAULT_MODEL, read_model
 from .messages import read_messages
 from .web import HttpError, invalid
 
+CLASSIFIER: Final = "@cf/huggingface/distilbert-sst-2-int8"  # for `text`, where no model is named
 MAX_TEXT_CHARACTERS = 32_768
 MAX_TOKENS = 1024
 MAX_FIELDS = 32  # of a form
@@ -63,7 +64,7 @@ async def answer_task(ai: Any, body: Any, *, token_cap: int) -> dict[str, Any]:
     given = body.get("input")
     if not isinstance(given, Mapping):
         raise invalid("input", "must be an object")
-    model = read_model(body.get("model"))
+    model = read_model(body.get("model") or (CLASSIFIER if "text" in given else None))
     if "text" in given:
         return await _classify(ai, model, given["text"])
     messages = read_messages(given.get("messages"))

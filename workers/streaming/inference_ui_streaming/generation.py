@@ -230,7 +230,7 @@ class Generation:
             return
         self._has_ended = True
         calls = self._calls.finish()
-        reason = "tool-calls" if calls else self._finish_reason or "stop"
+        reason = "tool-calls" if calls else self._finish_reason or self._reason_by_count()
         self._finish_reason = reason
         self.answer = Answer(self.model, self._texts, calls, self._counted(), reason)
         created_at = str(js.Date.new().toISOString())
@@ -243,6 +243,11 @@ class Generation:
         self._failure = message
         if self._texts:
             self._pending += self._wire.error(message)
+
+    def _reason_by_count(self) -> str:
+        """Return why an answer ended whose model does not say it: at the limit it was cut."""
+        count = self._usage.completion_tokens if self._usage is not None else 0
+        return "length" if count >= self._request.max_tokens else "stop"
 
     def _counted(self) -> Usage:
         """Return the model's own count, or how many pieces of text came."""

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import ast
 import gc
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from typing import Any
+
+from hypothesis import HealthCheck, settings
+
+# The same examples every time, however slow the machine is; who asks for more programs gets new ones.
+settings.register_profile(
+    "suite",
+    derandomize="PYWORKERS_PROGRAMS" not in os.environ,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("suite")
 
 
 def one_tree_at_a_time(parse: Callable[..., ast.AST]) -> Callable[..., ast.AST]:

@@ -6,9 +6,21 @@ from urllib.parse import urlencode
 import pytest
 from conftest import Caller
 
+from pyworkers.clock import ManualClock
+
 JSON_TYPE = "application/json"
 GRAPHQL_TYPE = "application/graphql-response+json"
 T0 = 1_760_000_000_000  # 2025-10-09T08:53:20Z
+
+
+@pytest.fixture
+def start_ms():
+    return 1_700_000_000_000
+
+
+@pytest.fixture
+def clock(start_ms):
+    return ManualClock(start_ms / 1000)
 
 
 @pytest.fixture
@@ -92,9 +104,9 @@ async def test_events_are_listed_newest_first_and_narrowed(worker, arguments, id
     assert "".join(event["id"] for event in found["events"]) == ids
 
 
+@pytest.mark.parametrize("start_ms", [T0 + 30 * 86_400_000])
 async def test_counts_and_shorthands(worker, clock):
-    now = T0 + 30 * 86_400_000
-    await clock.advance((now - clock.now_ms()) / 1000)
+    now = clock.now_ms()
     await record(worker, *EVENTS, {"event": "view", "userId": "u1", "component": "Nav", "timestamp": now})
     query = """{ all: eventCount  views: eventCount(type: "view")  recent: eventCount(period: "24h")
       userEvents(userId: "u1", limit: 1) { component }  componentEvents(componentId: "Page") { id } }"""

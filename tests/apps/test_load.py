@@ -1,7 +1,7 @@
 """Many clients of every kind at once: no request fails, and the server's memory stays what it was.
 
-Ten seconds by default, longer where 1,600 requests take longer; `make nightly` takes five minutes. PYWORKERS_LOAD_S sets
-the seconds.
+Ten seconds by default, longer where 1,600 requests take longer; `make nightly` takes five minutes. PYWORKERS_LOAD_S
+sets the seconds.
 """
 
 import asyncio

@@ -27,18 +27,20 @@ def fake_redis() -> MakeClient:
 
 def run_valkey(folder: Path) -> Iterator[int]:
     """Run a server for as long as the generator is suspended; gives its port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = {"port": port, "bind": "127.0.0.1", "dir": folder, "save": "", "appendonly": "no"}
-    command = [str(get_binary_path()), *(text for name, value in options.items() for text in (f"--{name}", str(value)))]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        _wait(port)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(START_S)
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        options = {"port": port, "bind": "127.0.0.1", "dir": folder, "save": "", "appendonly": "no"}
+        arguments = (text for name, value in options.items() for text in (f"--{name}", str(value)))
+        process = subprocess.Popen([str(get_binary_path()), *arguments], stdout=subprocess.DEVNULL)
+        try:
+            if _has_started(process, port):  # no other process has taken the port meanwhile
+                yield port
+                return
+        finally:
+            process.terminate()
+            process.wait(START_S)
 
 
 def empty_valkey(port: int) -> MakeClient:
@@ -48,14 +50,15 @@ def empty_valkey(port: int) -> MakeClient:
     return lambda: Redis(port=port)
 
 
-def _wait(port: int) -> None:
+def _has_started(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until what listens answers; tell whether it is this process."""
     deadline_s = time.monotonic() + START_S
     with BlockingRedis(port=port, retry=None) as client:
-        while True:
+        while process.poll() is None:
             try:
-                client.ping()
-                return
+                return bool(client.info("server")["process_id"] == process.pid)
             except RedisConnectionError:
                 if time.monotonic() > deadline_s:
                     raise
                 time.sleep(0.01)
+    return False

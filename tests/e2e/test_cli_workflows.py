@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +60,12 @@ def dev(folder: Path, start_dev: StartDev) -> Dev:
     return start_dev("--no-reload", folder=folder)
 
 
-def free_port() -> str:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
+@pytest.fixture
+def silent_port() -> Iterator[str]:
+    """A port that nothing listens on, and that nothing else can take meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield str(held.getsockname()[1])
 
 
 def flows(folder: Path, *args: str, port: str | int) -> Done:
@@ -154,8 +156,8 @@ def test_instances_are_paused_resumed_restarted_and_terminated(folder: Path, dev
     assert "🚫 Terminated" in listed.out
 
 
-def test_what_is_done_without_a_server_is_done_by_the_next(folder: Path, start_dev: StartDev) -> None:
-    port = free_port()
+def test_what_is_done_without_a_server_is_done_by_the_next(folder: Path, start_dev: StartDev, silent_port: str) -> None:
+    port = silent_port
     done = flows(folder, "trigger", "orders", '{"n": 1}', "--id", "early", port=port)
     state = folder / ".pyworkers" / "state"
     assert done.err == (
@@ -186,8 +188,8 @@ def test_what_is_done_without_a_server_is_done_by_the_next(folder: Path, start_d
         (["instances", "list", "orders", "--status", "done"], 2, "'done' is not one of"),
     ],
 )
-def test_mistakes_are_told(folder: Path, args: list[str], status: int, text: str) -> None:
-    done = call(folder, "workflows", *args, "--port", free_port())
+def test_mistakes_are_told(folder: Path, silent_port: str, args: list[str], status: int, text: str) -> None:
+    done = call(folder, "workflows", *args, "--port", silent_port)
     assert done.status == status
     assert text in done.err
 

@@ -46,7 +46,7 @@ class S3Server:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine where the worker would."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(300)
 
     def client(self, **options: Any) -> Any:
         """Return boto3's client; ``config`` and keys may be replaced."""

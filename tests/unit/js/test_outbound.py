@@ -342,7 +342,7 @@ def test_a_server_that_does_not_upgrade_answers_as_usual() -> None:
         return connection.respond(404, "not here")
 
     async def work() -> Any:
-        async with websocket_server(echo, process_request=refuse) as address:
+        async with websocket_server(echo, process_request=refuse, close_timeout=0.1) as address:
             response = await fetch(f"http://{address}/", headers=JsObject({"upgrade": "websocket"}))
             socket = js.WebSocket.new(f"ws://{address}/")
             events: list[Any] = []

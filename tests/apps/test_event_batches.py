@@ -2,10 +2,12 @@
 
 import itertools
 import json
+import uuid
 from dataclasses import replace
 
 import pytest
-from inference_ui_api.events import Event, read_batch
+from inference_ui_api.events import MAX_EVENTS, Event, read_batch
+from inference_ui_api.ingestion import _id_maker
 from inference_ui_api.web import HttpError
 
 NOW_MS = 1_760_000_000_000
@@ -132,3 +134,15 @@ def test_a_wrong_body_is_refused(body, status, message, field):
 
 def test_nothing_is_nothing():
     assert read([]).events == []
+
+
+def test_ids_of_a_post_are_uuids_that_sort_by_time():
+    def made(now_ms):
+        new_id = _id_maker(now_ms)
+        return [new_id() for _ in range(MAX_EVENTS + 1)]  # and one for their session
+
+    first, later = made(NOW_MS), made(NOW_MS + 1)
+    ids = [*first, *later]
+    assert ids == sorted(set(ids))
+    assert {(uuid.UUID(each).version, uuid.UUID(each).variant) for each in ids} == {(7, uuid.RFC_4122)}
+    assert {int(uuid.UUID(each)) >> 80 for each in first} == {NOW_MS}

@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from js import Object
+from pyodide.ffi import to_js
+
 from .events import Event
 from .quotas import month, quota_exceeded
 from .tenancy import Statement, TenantData
@@ -156,4 +159,6 @@ def write_points(analytics: Any, tenant_id: str, events: Sequence[Event]) -> Non
     """
     counts = Counter((event.event, event.component or "") for event in events)
     for (name, component), count in counts.most_common(MAX_POINTS):
-        analytics.writeDataPoint({"indexes": [tenant_id[:96]], "blobs": ["event", name, component], "doubles": [count]})
+        point = {"indexes": [tenant_id[:96]], "blobs": ["event", name, component], "doubles": [count]}
+        # The SDK would look at each value several times before it does this itself.
+        analytics.writeDataPoint(to_js(point, dict_converter=Object.fromEntries))

@@ -105,7 +105,7 @@ def read_batch(body: Any, *, now_ms: int, new_id: Callable[[], str]) -> Batch:
 def _items(body: Any) -> tuple[list[Any], Mapping[str, Any]]:
     if isinstance(body, list):
         return body, {}
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         raise HttpError(400, "Invalid request: body must be an event or an array of events", field="body")
     if "events" not in body:
         return [body], {}
@@ -115,11 +115,12 @@ def _items(body: Any) -> tuple[list[Any], Mapping[str, Any]]:
 
 
 def _event(item: Any, common: Mapping[str, Any], default_session: str, now_ms: int, new_id: Callable[[], str]) -> Event:
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         raise _WrongField("event", "must be an object")
     name = _name(item)
     properties = _first_object(item, ("properties", "data"))
-    metadata = {**(_object(common, "metadata") or {}), **(_object(item, "metadata") or {})}
+    common_metadata, own_metadata = _object(common, "metadata"), _object(item, "metadata")
+    metadata = {**(common_metadata or {}), **(own_metadata or {})} if common_metadata or own_metadata else None
     component = _text(item, "component", MAX_NAME_CHARACTERS)
     if component is None and isinstance(properties.get("component"), str):
         component = properties["component"][:MAX_NAME_CHARACTERS]
@@ -129,7 +130,7 @@ def _event(item: Any, common: Mapping[str, Any], default_session: str, now_ms: i
         event=name,
         component=component,
         properties=properties,
-        metadata=metadata or None,
+        metadata=metadata,
         user_id=_identity(item, "userId") or _identity(common, "userId"),
         session_id=session,
         timestamp_ms=_timestamp_ms(item.get("timestamp"), now_ms),
@@ -147,7 +148,10 @@ def _name(item: Mapping[str, Any]) -> str:
 
 
 def _text(item: Mapping[str, Any], name: str, max_characters: int) -> str | None:
-    value = item.get(name)
+    return _checked_text(item.get(name), name, max_characters)
+
+
+def _checked_text(value: Any, name: str, max_characters: int) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > max_characters:
@@ -158,11 +162,9 @@ def _text(item: Mapping[str, Any], name: str, max_characters: int) -> str | None
 def _identity(item: Mapping[str, Any], name: str) -> str | None:
     """Return an id; whole numbers are taken as their digits."""
     value = item.get(name)
-    if value is None:
-        return None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    return _text({name: value}, name, MAX_ID_CHARACTERS)
+    return _checked_text(value, name, MAX_ID_CHARACTERS)
 
 
 def _first_object(item: Mapping[str, Any], names: tuple[str, ...]) -> Mapping[str, Any]:
@@ -177,7 +179,7 @@ def _object(item: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
     value = item.get(name)
     if value is None:
         return None
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise _WrongField(name, "must be an object")
     if not _is_small(value) and len(json.dumps(value, ensure_ascii=False).encode()) > MAX_PROPERTIES_BYTES:
         raise _WrongField(name, f"must be at most {MAX_PROPERTIES_BYTES} bytes of JSON")
@@ -219,5 +221,5 @@ def _timestamp_ms(value: Any, now_ms: int) -> int:
 
 
 def _sent_id(item: Any) -> str | None:
-    value = item.get("id") if isinstance(item, Mapping) else None
+    value = item.get("id") if isinstance(item, dict) else None
     return value[:MAX_ID_CHARACTERS] if isinstance(value, str) else None

@@ -6,12 +6,13 @@ from importlib import import_module
 from typing import Any
 
 _PUBLIC = {
+    "ManualClock": "pyworkers.clock",
     "OutboundMock": "pyworkers.testing.outbound",
     "TestWorker": "pyworkers.testing.worker",
     "UnexpectedRequest": "pyworkers.testing.outbound",
 }
 
-__all__ = ["OutboundMock", "TestWorker", "UnexpectedRequest"]  # found by __getattr__
+__all__ = ["ManualClock", "OutboundMock", "TestWorker", "UnexpectedRequest"]  # found by __getattr__
 
 
 def __getattr__(name: str) -> Any:

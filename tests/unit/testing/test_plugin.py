@@ -164,3 +164,32 @@ def test_migrations_make_the_tables_of_a_test(project: pytest.Pytester) -> None:
             assert await env.DB.prepare("SELECT count(*) AS n FROM sqlite_master WHERE name = 'a'").first("n") == 0
     """
     failed(project, test, passed=4)
+
+
+def test_a_clock_that_begins_now_suits_a_worker_that_reads_pythons(project: pytest.Pytester) -> None:
+    project.path.joinpath("wrangler.toml").write_text(CONFIG + 'kv_namespaces = [{ binding = "KV", id = "kv" }]\n')
+    project.path.joinpath("entry.py").write_text("""
+import time
+from workers import Response
+
+async def fetch(request, env):
+    await env.KV.put("key", "value", expiration=int(time.time()) + 100)
+    return Response("kept")
+""")
+    project.makeconftest("""
+import time
+import pytest
+from pyworkers.testing import ManualClock
+
+@pytest.fixture
+def clock():
+    return ManualClock(time.time())
+""")
+    test = """
+        async def test_it(worker, env, clock):
+            await worker.fetch("/")
+            assert await env.KV.get("key") == "value"
+            await clock.advance(3600)
+            assert await env.KV.get("key") is None
+    """
+    failed(project, test, passed=1)

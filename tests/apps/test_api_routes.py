@@ -47,6 +47,12 @@ async def test_health_uses_every_binding(worker, clock):
     assert cors(response) == CORS
 
 
+async def test_a_look_at_the_health_is_no_stream(worker):
+    await worker.fetch("/health")
+    events = worker.other("inference-ui-streaming").isolate.metrics.events
+    assert {kind: calls.calls for kind, calls in events.items() if calls.calls} == {"rpc": 1}
+
+
 async def test_health_of_the_streaming_worker(worker):
     response = await worker.other("inference-ui-streaming").fetch("/health")
     found = await response.json()

@@ -184,7 +184,7 @@ def test_key_shows_its_tenants_events(application, open_page):
     page.get_by_role("button", name="Anonymous").click()
     page.locator("#key-input").fill("sk_live_" + "x" * 32)
     page.get_by_role("button", name="Use key").click()
-    expect(page.get_by_role("alert")).to_have_text("Unauthorized")
+    expect(page.get_by_role("alert")).to_have_text("This key is not known, or no longer valid.")
     page.locator("#key-input").fill(application.key)
     page.get_by_role("button", name="Use key").click()
     expect(page.locator("#identity")).to_have_text("owner@example.com (enterprise)")
@@ -211,7 +211,7 @@ def test_demo_tenant_is_one_press_away(open_page):
     page.get_by_role("button", name="Demo tenant").click()
     expect(page.locator("#identity")).to_have_text(re.compile(r"^demo@example\.com \("))
     expect(page.locator("#events-note")).to_have_text(
-        re.compile(r"^Tenant, last 5 minutes: \d+ events .* This month: ")
+        re.compile(r"^Tenant, last 5 minutes: events \d+ .* This month: events \d+")
     )
 
 

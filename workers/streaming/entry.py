@@ -3,9 +3,15 @@
 from typing import Any
 
 from inference_ui_streaming.app import answer
+from inference_ui_streaming.health import read_health
 
-from workers import Request, Response
+from workers import Request, Response, WorkerEntrypoint
 
 
-async def fetch(request: Request, env: Any, ctx: Any) -> Response:
-    return await answer(request, env, ctx)
+class Default(WorkerEntrypoint):
+    async def fetch(self, request: Request) -> Response:
+        return await answer(request, self.env, self.ctx)
+
+    async def health(self) -> Any:
+        # The API worker asks so, that its probes are not among the streams that are counted.
+        return await read_health(self.env)

@@ -70,7 +70,11 @@ async def _use(name: str, binding: Any) -> str | None:
         await binding.get("health")
     elif name == "STORAGE":
         await binding.head("health")
-    elif name in ("STREAMING", "METRICS"):
+    elif name == "STREAMING":
+        found = await binding.health()
+        if found["status"] != "healthy":
+            return f"is {found['status']}"
+    elif name == "METRICS":
         response = await binding.fetch("http://internal/health")
         await response.text()
         if response.status != 200:

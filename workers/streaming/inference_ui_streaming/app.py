@@ -13,9 +13,9 @@ from workers import Request, Response
 
 from .cache import cache_key, keep_answer, read_answer
 from .edge import answer_task
-from .generation import CacheUse, Generation, Settings, now_ms
+from .generation import CacheUse, Generation, Settings
 from .generation_requests import TOKEN_LIMIT, Endpoint, GenerationRequest, read_request
-from .health import check_bindings
+from .health import read_health
 from .protocols import FORMATS, WireFormat, choose_format
 from .usage import Caller, record_usage
 from .web import HttpError, header, invalid, json_response, preflight, read_json, with_cors
@@ -134,12 +134,6 @@ def _is_resumption(request: Request, path: str) -> bool:
 
 
 async def _health(env: Any) -> Response:
-    checks = await check_bindings(env)
-    is_healthy = all(check["ok"] for check in checks.values())
-    body = {
-        "status": "healthy" if is_healthy else "unhealthy",
-        "worker": "streaming",
-        "timestamp": now_ms(),
-        "checks": checks,
-    }
-    return json_response(body, status=200 if is_healthy else 503, headers={"cache-control": "no-store"})
+    body = await read_health(env)
+    status = 200 if body["status"] == "healthy" else 503
+    return json_response(body, status=status, headers={"cache-control": "no-store"})

@@ -10,6 +10,14 @@ from .generation import now_ms
 TIMEOUT_S = 5
 
 
+async def read_health(env: Any) -> dict[str, Any]:
+    """Return `{"status", "worker", "timestamp", "checks"}`; the status is healthy or unhealthy, the time in ms."""
+    checks = await check_bindings(env)
+    is_healthy = all(check["ok"] for check in checks.values())
+    status = "healthy" if is_healthy else "unhealthy"
+    return {"status": status, "worker": "streaming", "timestamp": now_ms(), "checks": checks}
+
+
 async def check_bindings(env: Any) -> dict[str, dict[str, Any]]:
     """Return `{"ok", "ms"}` for each binding, with `error` where it failed.
 

@@ -61,7 +61,7 @@ export class Live {
     const { usageMetrics: used } = await graphql(USAGE);
     const events = of(used.eventsThisMonth, used.eventsLimit);
     const requests = of(used.aiRequestsThisMonth, used.aiRequestsLimit);
-    this.usage.line = `This month: ${events} events, ${requests} AI requests.`;
+    this.usage.line = `This month: events ${events}, AI requests ${requests}.`;
     return this.usage.line;
   }
 }
@@ -69,8 +69,8 @@ export class Live {
 function figures(snapshot) {
   const { windowMinutes, events, eventsLastMinute, activeUsers, activeSessions, errors } = snapshot;
   return (
-    `Tenant, last ${windowMinutes} minutes: ${integer(events)} events (${integer(eventsLastMinute)} in the last one), ` +
-    `${integer(activeUsers)} users, ${integer(activeSessions)} sessions, ${integer(errors)} errors.`
+    `Tenant, last ${windowMinutes} minutes: events ${integer(events)} (last minute ${integer(eventsLastMinute)}), ` +
+    `users ${integer(activeUsers)}, sessions ${integer(activeSessions)}, errors ${integer(errors)}.`
   );
 }
 

@@ -74,7 +74,7 @@ function startKey() {
       setApiKey(key);
       close();
     } catch (error) {
-      problem.textContent = error.message;
+      problem.textContent = error.status === 401 ? "This key is not known, or no longer valid." : error.message;
     } finally {
       byId("key-save").disabled = false;
     }

@@ -214,9 +214,9 @@ async def _serve(options: DevOptions, project: Project, output: Output, stopper:
         claim = Claim(stores.state_dir)
         stack.callback(claim.release)
         other = claim.take(port, makes=any(map(_runs_by_itself, project.workers)))
-        _announce(output, project, stores, runtime, control, ip=ip, port=port, asked_port=asked_port, other=other)
         if options.reload:
             await stack.enter_async_context(_watching(runtime, options, output))
+        _announce(output, project, stores, runtime, control, ip=ip, port=port, asked_port=asked_port, other=other)
         await stopper.stopped.wait()
         if output.is_terminal:
             output.line("")
@@ -224,8 +224,12 @@ async def _serve(options: DevOptions, project: Project, output: Output, stopper:
 
 @contextlib.asynccontextmanager
 async def _watching(runtime: Runtime, options: DevOptions, output: Output) -> AsyncIterator[None]:
+    """Reload what is saved, from the first line that tells of the server on."""
     reloader = Reloader(runtime, lambda: read_project(options), output)
-    task = asyncio.get_running_loop().create_task(reloader.run())
+    loop = asyncio.get_running_loop()
+    task, ready = loop.create_task(reloader.run()), loop.create_task(reloader.ready.wait())
+    await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
+    ready.cancel()
     try:
         yield
     finally:

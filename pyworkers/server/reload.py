@@ -69,36 +69,39 @@ class Reloader:
 
     async def run(self) -> None:
         """Watch until `stop`. ``ready`` is set once the files are watched, ``applied`` after every change."""
-        from watchfiles._rust_notify import RustNotify  # the library's documented direct interface; no anyio
-
-        while not self._stop.is_set():
-            before, self.watched = self.watched, self.folders()
-            with RustNotify(
-                [str(folder) for folder in self.watched],
-                debug=False,
-                force_polling=False,
-                poll_delay_ms=100,
-                recursive=False,
-                ignore_permission_denied=True,
-            ) as watcher:
+        self.watched = self.folders()
+        watcher = _watcher_of(self.watched)
+        try:
+            self.ready.set()
+            while await self._watch(watcher):
+                before, self.watched = self.watched, self.folders()
+                previous, watcher = watcher, _watcher_of(self.watched)
+                with previous:  # until the next one watched, this one did: no save falls between the two
+                    await self._wait(previous, timeout_ms=_STEP_MS)
+                # What was saved into a new folder before it was watched.
+                new = set(self.watched) - set(before)
+                self._changed(file for folder in new for file in folder.iterdir() if file.is_file())
                 self.ready.set()
-                if before:
-                    # What was saved into a new folder before it was watched.
-                    new = set(self.watched) - set(before)
-                    self._changed(file for folder in new for file in folder.iterdir() if file.is_file())
-                await self._watch(watcher)
+        finally:
+            watcher.close()
 
     def stop(self) -> None:
         """End `run`."""
         self._stop.set()
 
-    async def _watch(self, watcher: RustNotify) -> None:
-        """Apply changes until `stop`, or until a folder comes or goes."""
+    async def _watch(self, watcher: RustNotify) -> bool:
+        """Apply changes until a folder comes or goes; return False at `stop`."""
         while self.folders() == self.watched:
-            changes = await asyncio.to_thread(watcher.watch, _DEBOUNCE_MS, _STEP_MS, 0, self._stop)
-            if isinstance(changes, str):  # "stop" or "signal"
-                return
+            if not await self._wait(watcher):
+                return False
+        return not self._stop.is_set()
+
+    async def _wait(self, watcher: RustNotify, *, timeout_ms: int = 0) -> bool:
+        """Apply the next changes, or none after a time; return False at `stop`."""
+        changes = await asyncio.to_thread(watcher.watch, _DEBOUNCE_MS, _STEP_MS, timeout_ms, self._stop)
+        if isinstance(changes, set):
             self._changed(Path(path) for _, path in changes)
+        return changes not in ("stop", "signal")
 
     def _changed(self, paths: Iterable[Path]) -> None:
         try:
@@ -259,3 +262,17 @@ def _walk(root: Path) -> Iterator[Path]:
     for folder, names, _ in os.walk(root):
         names[:] = [name for name in names if name not in IGNORED_FOLDERS and not name.startswith(".")]
         yield Path(folder)
+
+
+def _watcher_of(folders: Sequence[Path]) -> RustNotify:
+    """Watch folders, each without its subfolders."""
+    from watchfiles._rust_notify import RustNotify  # the library's documented direct interface; no anyio
+
+    return RustNotify(
+        [str(folder) for folder in folders],
+        debug=False,
+        force_polling=False,
+        poll_delay_ms=100,
+        recursive=False,
+        ignore_permission_denied=True,
+    )

@@ -30,7 +30,9 @@ class FakeRuntime:
         self.load_errors: dict[str, WorkerLoadError] = {}
         self.failing: WorkerLoadError | None = None
         self.isolates: dict[str, Any] = {
-            config.name: SimpleNamespace(namespace=SimpleNamespace(files=self._files_of(config)), handlers=Handlers())
+            config.name: SimpleNamespace(
+                namespace=SimpleNamespace(files=self._files_of(config)), handlers=Handlers(), config=config
+            )
             for config in project.workers
         }
 

@@ -19,7 +19,7 @@ def install() -> None:
     if isinstance(sys.modules.get("pyodide"), _Pyodide):
         return
     from pyworkers.js import scope
-    from pyworkers.pyodide import code, ffi, http, sync_http, webloop, wrappers
+    from pyworkers.pyodide import code, ffi, http, sync_http, sync_httpx, webloop, wrappers
 
     package = _Pyodide("pyodide", "Pyodide's Python API, as far as Python Workers use it.")
     package.__path__ = []  # a package, none of whose submodules come from disk
@@ -40,7 +40,7 @@ def install() -> None:
             "_pyodide_entrypoint_helper": _EntrypointHelper("_pyodide_entrypoint_helper"),
         }
     )
-    sync_http.install_finder()
+    sync_http.install_finder(sync_httpx.ADAPTERS)
 
 
 def _renamed(name: str, source: ModuleType) -> ModuleType:

@@ -25,38 +25,46 @@ _DECODED: Final = ("gzip", "br")  # what fetch has undone
 
 
 class Finder(MetaPathFinder):
-    """Adapts `urllib3.connection` when it is imported; every other import passes at the price of one comparison."""
+    """Adapts modules when they are imported; every other import passes at the price of one comparison.
+
+    Args:
+        adapters: what adapts a module, by the module's name.
+    """
+
+    def __init__(self, adapters: Mapping[str, Callable[[Any], None]]) -> None:
+        self.adapters = adapters
 
     def find_spec(self, name: str, path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
         """Find the module where it would be found anyway."""
-        if name != MODULE:
+        if name not in self.adapters:
             return None
         spec = PathFinder.find_spec(name, path)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Adapting(spec.loader)
+            spec.loader = _Adapting(spec.loader, self.adapters[name])
         return spec
 
 
 class _Adapting(Loader):
-    def __init__(self, loader: Loader) -> None:
+    def __init__(self, loader: Loader, adapt_module: Callable[[Any], None]) -> None:
         self._loader = loader
+        self._adapt = adapt_module
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
-        adapt(module)
+        self._adapt(module)
 
 
-def install_finder() -> None:
-    """Adapt `urllib3`, now or when it is imported; does nothing the second time."""
+def install_finder(adapters: Mapping[str, Callable[[Any], None]]) -> None:
+    """Adapt modules, now or when they are imported; does nothing the second time."""
     if any(isinstance(finder, Finder) for finder in sys.meta_path):
         return
-    sys.meta_path.insert(0, Finder())
-    loaded = sys.modules.get(MODULE)
-    if loaded is not None:
-        adapt(loaded)
+    sys.meta_path.insert(0, Finder(adapters))
+    for name, adapt_module in adapters.items():
+        if name in sys.modules:
+            adapt_module(sys.modules[name])
 
 
 def adapt(module: Any) -> None:
@@ -134,13 +142,9 @@ class Exchange:
             answer = run_sync(self._fetch())
         except JsException as error:
             raise self._module.NewConnectionError(self._connection, f"fetch failed: {error}") from error
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.header_list()]
-        encoding = next((value for name, value in headers if name == "content-encoding"), "").strip()
-        if encoding in _DECODED:
-            headers = [pair for pair in headers if pair[0] not in ("content-encoding", "content-length")]
         return package.HTTPResponse(
             body=io.BufferedReader(_Body(answer)),
-            headers=package.HTTPHeaderDict(headers),
+            headers=package.HTTPHeaderDict(plain_headers(answer)),
             status=answer.status,
             version=11,
             version_string="HTTP/1.1",
@@ -163,10 +167,10 @@ class Exchange:
             "headers": JsArray(JsArray((_text(name), _text(value))) for name, value in self._headers.items()),
         }
         if self._body is not None and self._method not in ("GET", "HEAD"):
-            init["body"] = _buffer(self._body)
+            init["body"] = buffer_of(self._body)
         timeout = self._connection.timeout
         limit_s = timeout if isinstance(timeout, int | float) else None
-        return await asyncio.wait_for(_awaited(fetch(self._url, JsObject(init))), limit_s)
+        return await asyncio.wait_for(awaited(fetch(self._url, JsObject(init))), limit_s)
 
 
 class _Body(io.RawIOBase):
@@ -184,7 +188,7 @@ class _Body(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer as far as the next bytes do; 0 at the end."""
         while not self._rest and self._chunks is not None:
-            chunk = run_sync(_next(self._chunks))
+            chunk = run_sync(next_chunk(self._chunks))
             if chunk is None:
                 self._chunks = None
             else:
@@ -194,11 +198,22 @@ class _Body(io.RawIOBase):
         return size
 
 
-async def _next(chunks: Any) -> bytes | None:
+def plain_headers(answer: Any) -> list[tuple[str, str]]:
+    """Return a response's headers, without those of an encoding that fetch has undone."""
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.header_list()]
+    encoding = next((value for name, value in headers if name == "content-encoding"), "").strip()
+    if encoding in _DECODED:
+        headers = [pair for pair in headers if pair[0] not in ("content-encoding", "content-length")]
+    return headers
+
+
+async def next_chunk(chunks: Any) -> bytes | None:
+    """Return the next chunk of a body; None at its end."""
     return await anext(chunks, None)
 
 
-async def _awaited(promise: Any) -> Any:
+async def awaited(promise: Any) -> Any:
+    """Return what a promise becomes, as a coroutine of its own."""
     return await promise
 
 
@@ -218,7 +233,8 @@ def _as_bytes(body: Any) -> bytes | None:
     return b"".join(part.encode() if isinstance(part, str) else bytes(part) for part in body)
 
 
-def _buffer(data: bytes) -> Any:
+def buffer_of(data: bytes) -> Any:
+    """Return bytes as a body of fetch."""
     from pyworkers.js.buffers import Uint8Array
 
     return Uint8Array.of_bytes(data)

@@ -27,7 +27,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from pyworkers.pyodide import sync_http
+from pyworkers.pyodide.sync_httpx import ADAPTERS
 
 PREFIX: Final = "_w_"
 _EXTENSIONS: Final = tuple(importlib.machinery.EXTENSION_SUFFIXES)
@@ -157,8 +157,9 @@ class _Loader(SourceFileLoader):
         if namespace is not None:
             module.__dict__["__builtins__"] = namespace.builtins
         super().exec_module(module)
-        if plain_name(module.__name__) == sync_http.MODULE:  # a urllib3 that the worker brought along
-            sync_http.adapt(module)
+        adapt = ADAPTERS.get(plain_name(module.__name__))
+        if adapt is not None:  # a urllib3 or httpx that the worker brought along
+            adapt(module)
 
 
 class _Finder:

@@ -42,6 +42,22 @@ async def handle(request, env):
         import urllib3
         answer = urllib3.request("PUT", inner, json={"a": 1})
         return Response(f"{answer.status} {answer.data.decode()}")
+    import httpx
+    if parts.path == "/httpx":
+        with httpx.Client(headers={"X-A": "1"}) as client:
+            answer = client.post(inner, content=b"data", timeout=120)
+        return Response(f"{answer.status_code} {answer.reason_phrase} {answer.text} {answer.headers['x-b']}")
+    if parts.path == "/httpx-stream":
+        with httpx.stream("GET", inner) as answer:
+            return Response("".join(answer.iter_text(3)))
+    if parts.path == "/httpx-redirect":
+        answer = httpx.get(f"http://127.0.0.1:{parts.port}/away", follow_redirects=True)
+        return Response(f"{answer.status_code} {len(answer.history)} {answer.text}")
+    if parts.path == "/httpx-refused":
+        try:
+            httpx.get("http://127.0.0.1:1/")
+        except httpx.ConnectError as error:
+            return Response(f"refused: {'Network connection lost' in str(error)}")
     if parts.path == "/refused":
         try:
             requests.get("http://127.0.0.1:1/")
@@ -62,7 +78,10 @@ def test_a_worker_asks_its_own_server(make_worker: MakeWorker, start_dev: StartD
     dev: Dev = start_dev(folder=make_worker("api", source))
     answers = {
         path: dev.get(path).text
-        for path in ("/fetch", "/post", "/stream", "/redirect", "/session", "/urllib3", "/refused")
+        for path in (
+            *("/fetch", "/post", "/stream", "/redirect", "/session", "/urllib3", "/refused"),
+            *("/httpx", "/httpx-stream", "/httpx-redirect", "/httpx-refused"),
+        )
     }
     assert answers == {
         "/fetch": "got GET  ",
@@ -72,4 +91,8 @@ def test_a_worker_asks_its_own_server(make_worker: MakeWorker, start_dev: StartD
         "/session": "20",
         "/urllib3": '200 PUT {"a":1} ',
         "/refused": "refused: True",
+        "/httpx": "200 OK POST data 1 2",
+        "/httpx-stream": "GET  ",
+        "/httpx-redirect": "200 1 GET  ",
+        "/httpx-refused": "refused: True",
     }

@@ -1,16 +1,12 @@
-"""Events in D1 and in Analytics Engine."""
+"""Events in D1."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-
-from js import Object
-from pyodide.ffi import to_js
 
 from .events import Event
 from .quotas import month, quota_exceeded
@@ -19,7 +15,6 @@ from .tenancy import Statement, TenantData
 # D1 takes 2 MB a bound value and 100 variables a statement: many events travel as one JSON array.
 MAX_VALUE_BYTES: Final = 1_000_000
 FEW_ROWS: Final = 100  # are written as JSON at once
-MAX_POINTS: Final = 25  # Analytics Engine takes few data points a request; the rest is in D1
 
 # Counts the events that are new, where they fit into the month. The row then bears this request's grant, which is the
 # condition of the statements after it; they are of one transaction.
@@ -150,15 +145,3 @@ def _session_rows(events: Sequence[Event]) -> Iterator[dict[str, Any]]:
         if event.event == "flow_completed":
             session["completed"] = 1
     yield from sessions.values()
-
-
-def write_points(analytics: Any, tenant_id: str, events: Sequence[Event]) -> None:
-    """Write data points, one for each event name and component.
-
-    index: tenant; blobs: kind, event, component; doubles: count.
-    """
-    counts = Counter((event.event, event.component or "") for event in events)
-    for (name, component), count in counts.most_common(MAX_POINTS):
-        point = {"indexes": [tenant_id[:96]], "blobs": ["event", name, component], "doubles": [count]}
-        # The SDK would look at each value several times before it does this itself.
-        analytics.writeDataPoint(to_js(point, dict_converter=Object.fromEntries))

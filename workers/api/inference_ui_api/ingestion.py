@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
-from js import Object
-from pyodide.ffi import to_js
-
+from .announcements import NEWS
 from .call import Call, now_ms
-from .event_store import store_events, write_points
-from .events import Event, read_batch
+from .event_store import store_events
+from .events import read_batch
 
-# A queue's message has at most 128 kB; an id has at most 256 characters, of at most 4 bytes each.
-MAX_IDS_A_MESSAGE: Final = 100
 IDS_AT_ONCE: Final = 32
 _RANDOM_BYTES: Final = 8  # of an id
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
@@ -35,8 +31,7 @@ async def ingest(call: Call, body: Any) -> dict[str, Any]:
     limit = call.identity.tier.events_per_month
     stored = await store_events(call.data, batch.events, limit=limit, now_ms=now)
     if stored.added:
-        _write_points(call, batch.events)
-        await _announce(call, batch.events)
+        NEWS.add(call, batch.events)
     return {
         "success": not batch.failures,
         "processed": len(batch.events),
@@ -72,28 +67,3 @@ def _id_maker(now_ms: int) -> Callable[[], str]:
         return f"{start}{count:03x}-{_VARIANT[bits[0]]}{bits[1:4]}-{bits[4:]}"
 
     return new_id
-
-
-def _write_points(call: Call, events: Sequence[Event]) -> None:
-    try:
-        write_points(call.env.ANALYTICS, call.tenant_id, events)
-    except Exception as error:
-        print(f"events: the data points were not written: {error}")  # for the worker's log; the events are stored
-
-
-async def _announce(call: Call, events: Sequence[Event]) -> None:
-    """Tell the events worker, by its queue, which events there are to enrich: `{"tenantId", "ids"}`.
-
-    The events are stored already; where there is no queue, or it fails, its cron finds them by `enriched_at_ms`.
-    """
-    queue = getattr(call.env, "EVENT_QUEUE", None)
-    if queue is None:
-        return
-    ids = [event.id for event in events]
-    try:
-        for start in range(0, len(ids), MAX_IDS_A_MESSAGE):
-            message = {"tenantId": call.tenant_id, "ids": ids[start : start + MAX_IDS_A_MESSAGE]}
-            # The SDK would look at each value several times before it does this itself.
-            await queue.send(to_js(message, dict_converter=Object.fromEntries))
-    except Exception as error:
-        print(f"events: the queue was not told: {error}")

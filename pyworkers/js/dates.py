@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from pyworkers.js.primitives import jsnull, number, to_number, to_string
+from pyworkers.js.primitives import is_nullish, jsnull, number, to_number, to_string
 from pyworkers.js.realm import current_realm
 from pyworkers.js.values import JsProxy, js_function, range_error
 
@@ -51,7 +51,12 @@ class Date(JsProxy):
         value = args[0]
         if isinstance(value, Date):
             return cls(value._ms)
-        return cls(parse_date(value) if isinstance(value, str) else to_number(value))
+        if isinstance(value, str):
+            return cls(parse_date(value))
+        # An object's number, else its text: of a datetime, as a proxy of Python's has no number.
+        time_ms = to_number(value)
+        is_object = not is_nullish(value) and not isinstance(value, bool | int | float)
+        return cls(parse_date(to_string(value)) if math.isnan(time_ms) and is_object else time_ms)
 
     @staticmethod
     @js_function

@@ -223,3 +223,17 @@ def test_a_wrong_pattern_is_a_syntax_error():
 
 def test_navigator():
     assert (js.navigator.userAgent, js.navigator.language) == ("Cloudflare-Workers", "en")
+
+
+@pytest.mark.parametrize(
+    ("value", "iso"),
+    [
+        (datetime(2026, 11, 23, 16, 4, 18, 81_000), "2026-11-23T16:04:18.081Z"),
+        (datetime(2026, 11, 23, 16, 4, 18, tzinfo=UTC), "2026-11-23T16:04:18.000Z"),
+        (jsnull, "1970-01-01T00:00:00.000Z"),
+        (True, "1970-01-01T00:00:00.001Z"),
+    ],
+)
+def test_a_date_of_something_else_is_made_from_its_number_or_its_text(value, iso):
+    assert js.Date.new(value).toISOString() == iso
+    assert str(js.Date.new(object())) == "Invalid Date"

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: dev seed test check fix bench nightly gaps record export clean
+.PHONY: dev seed test check fix bench nightly fuzz gaps record export clean
 
 dev: $(STAMP) seed  ## run the Inference UI application with a real chat model
 	@$(BIN)/pyworkers models pull smollm2
@@ -33,6 +33,10 @@ nightly: $(STAMP)  ## the long run: 5 minutes of load; 200 times SIGKILL a bindi
 	@PYWORKERS_KILLS=$${PYWORKERS_KILLS:-200} $(BIN)/python -m pytest tests/faults --durations=5 -s
 	@PYWORKERS_PROGRAMS=$${PYWORKERS_PROGRAMS:-10000} $(BIN)/python -m pytest tests/stateful
 	@PYWORKERS_LOAD_S=$${PYWORKERS_LOAD_S:-300} $(BIN)/python -m pytest tests/apps/test_load.py -s
+
+fuzz: $(STAMP)  ## look for inputs that break a parser; two minutes each, or FUZZ_S seconds (tests/fuzz)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]'
+	@nice -n 19 $(BIN)/python tests/fuzz --seconds $${FUZZ_S:-120}
 
 gaps: $(STAMP)  ## write the part of docs/gaps.md that the recordings' gaps make
 	@$(BIN)/python tests/contract/gaps.py

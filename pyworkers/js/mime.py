@@ -14,6 +14,8 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+\\\-.^_`|~0-9A-Za-z]+")
 _WHITESPACE: Final = " \t\r\n"
 # Parts between commas, where a comma inside quotes divides nothing.
 _PARTS: Final = re.compile(r'(?:[^",]|"(?:\\.|[^"\\])*"?)+')
+_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.|\\\Z)*+)"?', re.DOTALL)
+_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -73,8 +75,10 @@ def _until_delimiter(text: str) -> tuple[str, str, str]:
 def _parse_value(text: str) -> tuple[str | None, str]:
     """Return a parameter's value and what follows it; None where the value is wrong."""
     if text.startswith('"'):
-        quoted, _, rest = text[1:].partition('"')
-        return (quoted.replace("\\", "") if _is_text(quoted) else None), rest.partition(";")[2]
+        match = _QUOTED.match(text)
+        assert match is not None
+        quoted = _ESCAPE.sub(r"\1", match[1])
+        return (quoted if _is_text(quoted) else None), text[match.end() :].partition(";")[2]
     value, _, rest = text.partition(";")
     value = value.rstrip(_WHITESPACE)
     return (value if value and _is_text(value) else None), rest
@@ -87,5 +91,5 @@ def _is_text(value: str) -> bool:
 def _quote(value: str) -> str:
     if _TOKEN.fullmatch(value):
         return value
-    escaped = value.replace('"', '\\"')
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

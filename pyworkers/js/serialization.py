@@ -50,8 +50,15 @@ def serialize(value: Any) -> bytes:
 
 
 def deserialize(data: bytes) -> Any:
-    """Return the value of bytes; each call makes a new one."""
-    return _Reader(data).read()
+    """Return the value of bytes; each call makes a new one.
+
+    Raises:
+        JsException: Error, when the bytes are no value.
+    """
+    try:
+        return _Reader(data).read()
+    except Exception as error:  # whatever reading past the end, or a tag that there is not, comes to
+        raise JsException("Error", "Unable to deserialize cloned data.") from error
 
 
 class _Writer:
@@ -278,6 +285,12 @@ class _Reader:
     def wide(self) -> str:
         return self.take(self.varint()).decode("utf-16-le", "surrogatepass")
 
+    def string(self) -> str:
+        value = self.read()
+        if not isinstance(value, str):
+            raise ValueError(value)
+        return value
+
     def object(self) -> JsObject:
         result: JsObject = self.remember(JsObject())
         while self.data[self.at] != 0x7B:
@@ -331,7 +344,7 @@ class _Reader:
         return result
 
     def regexp(self) -> RegExp:
-        source = self.read()
+        source = self.string()
         bits = self.varint()
         flags = "".join(flag for index, flag in enumerate(_REGEXP_FLAGS) if bits >> index & 1)
         result: RegExp = self.remember(RegExp(source, flags))
@@ -345,11 +358,11 @@ class _Reader:
             if tag == b"p":
                 name = _ERROR_NAMES[self.take(1)[0]]
             elif tag == b"m":
-                message = self.read()
+                message = self.string()
             elif tag == b"c":
                 cause = self.read()
             else:
-                stack = self.read()
+                stack = self.string()
         result = self.objects[index] = JsException(name, message, stack=stack)
         result.cause = cause
         return result
@@ -403,7 +416,7 @@ _READERS: Final[dict[int, Any]] = {
     ord("y"): lambda reader: reader.boxed(True),
     ord("x"): lambda reader: reader.boxed(False),
     ord("n"): lambda reader: reader.boxed(reader.double()),
-    ord("s"): lambda reader: reader.boxed(reader.read()),
+    ord("s"): lambda reader: reader.boxed(reader.string()),
 }
 
 

@@ -7,16 +7,17 @@ Source: docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html and sigv4-s
 from __future__ import annotations
 
 import hashlib
-import hmac
+import re
 from collections.abc import Callable
 from typing import Final
 
 from pyworkers.server.s3.errors import S3Error
-from pyworkers.server.s3.signature import EMPTY_SHA256, Signature, sign
+from pyworkers.server.s3.signature import EMPTY_SHA256, Signature, is_same, sign
 
 _MAX_LINE_BYTES: Final = 16 * 1024
 _CHUNK: Final = "AWS4-HMAC-SHA256-PAYLOAD"
 _TRAILER: Final = "AWS4-HMAC-SHA256-TRAILER"
+_SIZE: Final = re.compile("[0-9a-fA-F]{1,16}")
 _TRAILER_SIGNATURE: Final = "x-amz-trailer-signature"
 
 
@@ -99,14 +100,11 @@ class ChunkedDecoder:
 
     def _begin_chunk(self, line: bytes) -> None:
         size, _, extension = line.decode("latin-1").partition(";")
-        try:
-            self._left = int(size, 16)
-        except ValueError:
-            raise _malformed() from None
+        if not _SIZE.fullmatch(size):
+            raise _malformed()
+        self._left = int(size, 16)
         name, _, value = extension.partition("=")
         self._expected = value.strip() if name.strip() == "chunk-signature" else ""
-        if self._left < 0:
-            raise _malformed()
         if self._left == 0:
             self._check_chunk()
             self._is_last, self._left = True, None
@@ -132,7 +130,7 @@ class ChunkedDecoder:
             return
         text = "\n".join((kind, signature.timestamp, signature.scope, self._previous, digests))
         self._previous = sign(signature.key, text)
-        if not hmac.compare_digest(self._previous, given):
+        if not is_same(self._previous, given):
             raise S3Error(
                 "SignatureDoesNotMatch",
                 "The request signature we calculated does not match the signature you provided."

@@ -63,5 +63,5 @@ def _moment_ms(text: str | None) -> int | None:
     """Return a date's milliseconds since the Unix epoch; what is no date asks nothing, as RFC 9110 has it."""
     try:
         return None if text is None else int(parsedate_to_datetime(text).timestamp() * 1000)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -6,7 +6,6 @@ Source: docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
@@ -164,7 +163,7 @@ def _check_known(name: str) -> None:
 def _bytes_of(text: str) -> bytes | None:
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:  # of binascii; or the text is not ASCII
         return None
 
 
@@ -174,4 +173,4 @@ def _base64(data: bytes) -> str:
 
 def _size_of(headers: Mapping[str, str], *, is_chunked: bool) -> int | None:
     text = headers.get("x-amz-decoded-content-length" if is_chunked else "content-length")
-    return int(text) if text is not None and text.isdigit() else None
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None

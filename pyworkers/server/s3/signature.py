@@ -84,7 +84,7 @@ def verify(request: S3Request, credentials: Credentials, now_ms: int) -> Signatu
             "AuthorizationHeaderMalformed" if claim.expires_s is None else "AuthorizationQueryParametersError",
             f"The credential scope {scope!r} must be DATE/REGION/s3/aws4_request, of the date that was signed",
         )
-    if not hmac.compare_digest(access_key_id, credentials.access_key_id):
+    if not is_same(access_key_id, credentials.access_key_id):
         raise S3Error(
             "InvalidAccessKeyId",
             "The AWS Access Key Id you provided does not exist in our records.",
@@ -98,9 +98,11 @@ def verify(request: S3Request, credentials: Credentials, now_ms: int) -> Signatu
     _check_signed_headers(request, claim)
     key = _signing_key(credentials.secret_access_key, parts[0], parts[1])
     canonical = _canonical(request, claim)
-    to_sign = "\n".join((ALGORITHM, claim.timestamp, scope, hashlib.sha256(canonical.encode("latin-1")).hexdigest()))
+    to_sign = "\n".join(
+        (ALGORITHM, claim.timestamp, scope, hashlib.sha256(canonical.encode("latin-1", "replace")).hexdigest())
+    )
     value = sign(key, to_sign)
-    if not hmac.compare_digest(value, claim.value):
+    if not is_same(value, claim.value):
         raise S3Error(
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided."
@@ -112,6 +114,11 @@ def verify(request: S3Request, credentials: Credentials, now_ms: int) -> Signatu
             CanonicalRequest=canonical,
         )
     return Signature(claim.payload, value, key, claim.timestamp, scope)
+
+
+def is_same(one: str, other: str) -> bool:
+    """Compare two secrets, or signatures, in a time that tells nothing of them."""
+    return hmac.compare_digest(one.encode(), other.encode())
 
 
 def sign(key: bytes, text: str) -> str:
@@ -256,5 +263,5 @@ def _of_http_date(text: str) -> str:
 
     try:
         return parsedate_to_datetime(text).astimezone(UTC).strftime(_DATE_FORMAT)
-    except ValueError:
+    except (ValueError, OverflowError):
         return ""

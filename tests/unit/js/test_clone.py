@@ -10,6 +10,7 @@ from pyworkers.js.objects import JsArray, JsMap, JsSet
 from pyworkers.js.primitives import JsBigInt, jsnull
 from pyworkers.js.promise import JsPromise
 from pyworkers.js.scope import module as js
+from pyworkers.js.serialization import deserialize
 from pyworkers.js.values import JsException, JsObject, dom_exception
 
 
@@ -125,3 +126,22 @@ def test_headers_are_copied_over_rpc():
     copy = structured_clone(headers, for_rpc=True)
     copy.set("a", "2")
     assert (headers.get("a"), copy.get("a")) == ("1", "2")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\x0f",
+        b"\xff\x0fp",
+        b"\xff\x0fA\xff",
+        b'\xff\x0f"\xff\xff',
+        b"\xff\x0frm\x54.",
+        b"\xff\x0fR\x30\x00",
+        b"\xff\x0f^\x05",
+    ],
+)
+def test_bytes_that_are_no_value_are_refused(data: bytes) -> None:
+    with pytest.raises(JsException) as caught:
+        deserialize(data)
+    assert (caught.value.name, caught.value.message) == ("Error", "Unable to deserialize cloned data.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import math
+import shutil
 import tempfile
 import tomllib
 import warnings
@@ -212,5 +214,6 @@ def _load(data: bytes, name: str) -> None:
 @cache
 def _folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="fuzz-config-"))
+    atexit.register(shutil.rmtree, folder)
     (folder / "e.py").write_text("def fetch(): ...\n")
     return folder

@@ -22,6 +22,7 @@ _ENTRY = re.compile(
 )
 _QUOTED = re.compile(r"^(['\"`])([\s\S]*)\1$", re.MULTILINE)
 _REFERENCE = re.compile(r"(?<!\\)\$\{([^{}]+)\}|(?<!\\)\$([A-Za-z_][A-Za-z0-9_]*)")
+_MAX_REFERENCES = 200
 _OPERATOR = re.compile(r":\+|\+|:-|-")
 
 
@@ -74,11 +75,20 @@ def expand_env(values: Mapping[str, str], environ: Mapping[str, str]) -> dict[st
     """Return ``values`` with ``$NAME``, ``${NAME}``, ``${NAME:-default}`` and ``${NAME:+other}`` put in.
 
     A name that ``environ`` holds keeps that value; ``\\$`` is a plain dollar sign.
+
+    Raises:
+        ConfigError: what is put in refers to itself, and there is no end of it.
     """
     expanded: dict[str, str] = {}
     for name, value in values.items():
         known = {**expanded, **environ}
         text = environ.get(name) or _expand(value, known, expanded.get(name))
+        if text is None:
+            raise ConfigError(
+                f"The value of {name} has no end: what it refers to refers to itself.",
+                key=name,
+                hint="Remove the escaped dollar sign (\\$) from the values it refers to, or the reference to them.",
+            )
         expanded[name] = text.replace("\\$", "$")
     return expanded
 
@@ -102,15 +112,23 @@ def _merge(files: Sequence[Path], environ: Mapping[str, str]) -> dict[str, Secre
         parsed.update(found)
         origin.update(dict.fromkeys(found, file))
     merged = {name: Secret(value, None) for name, value in environ.items()}
-    for name, value in expand_env(parsed, environ).items():
+    try:
+        expanded = expand_env(parsed, environ)
+    except ConfigError as error:
+        error.file = origin.get(error.key or "")
+        raise
+    for name, value in expanded.items():
         merged[name] = Secret(value, None if environ.get(name) else origin[name])
     return merged
 
 
-def _expand(value: str, known: Mapping[str, str], current: str | None) -> str:
+def _expand(value: str, known: Mapping[str, str], current: str | None) -> str | None:
+    """Return a value with everything put in, or None where that has no end."""
     result = value
-    seen = set()
+    seen: set[str] = set()
     while (match := _REFERENCE.search(result)) is not None:
+        if len(seen) == _MAX_REFERENCES:
+            return None
         seen.add(result)
         replacement = _resolve(match[1] or match[2], known, seen)
         # The first occurrence of the text, wherever the match was: so does dotenv-expand.

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import tomllib
 import warnings
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -150,7 +151,8 @@ def fuzz(source: Source) -> None:
         _jsonc(source.mixture(_JSON).decode("utf-8", "replace"))
     elif part == 1:
         values = parse_env(source.mixture(_ENV).decode("utf-8", "replace"))
-        assert expand_env(values, {}).keys() == values.keys()
+        with suppress(ConfigError):  # they refer to themselves
+            assert expand_env(values, {}).keys() == values.keys()
     else:
         is_toml = part == 2
         _load(source.mixture(_TOML if is_toml else _JSON), "wrangler.toml" if is_toml else "wrangler.jsonc")

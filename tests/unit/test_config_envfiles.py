@@ -134,3 +134,11 @@ def test_env_file_that_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> Non
 def test_value_of_a_secret_is_not_printed(tmp_path: Path) -> None:
     secret = Secret("hunter2", tmp_path / ".dev.vars")
     assert repr(secret) == f"Secret(file={tmp_path / '.dev.vars'!r})"
+
+
+def test_a_value_that_refers_to_itself_without_end_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("A=\\$A\\$A\nB=x$A\n")
+    with pytest.raises(ConfigError) as caught:
+        load_secrets(tmp_path, None, declared=False, environ={})
+    assert str(caught.value) == "The value of B has no end: what it refers to refers to itself."
+    assert (caught.value.file, caught.value.key) == (tmp_path / ".env", "B")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from pyworkers.bindings.arguments import wire_text
@@ -66,6 +67,11 @@ def from_engine(value: D1Value) -> Any:
 
 def row_maker(columns: Sequence[str]) -> Callable[[tuple[D1Value, ...]], JsObject]:
     """Return what makes a row an object: of two columns of one name the last counts, index names come first."""
+    return _row_maker(tuple(columns))
+
+
+@lru_cache(maxsize=1024)
+def _row_maker(columns: tuple[str, ...]) -> Callable[[tuple[D1Value, ...]], JsObject]:
     last = {name: index for index, name in enumerate(columns)}
     indices = sorted((name for name in last if _is_index(name)), key=int)
     order = [(name, last[name]) for name in (*indices, *(name for name in last if not _is_index(name)))]
@@ -83,8 +89,7 @@ def _is_index(name: str) -> bool:
 
 
 def result_object(result: D1Result) -> JsObject:
-    make = row_maker(result.columns)
-    rows = JsArray([make(row) for row in result.rows])
+    rows = JsArray(map(row_maker(result.columns), result.rows)) if result.rows else JsArray()
     return JsObject({"success": True, "meta": _meta(result.meta), "results": rows})
 
 

@@ -13,8 +13,9 @@ from .tenancy import Row, Statement, TenantData
 # Tiers that include `aiInsights`; see the API worker's tiers.py.
 AI_TIERS: Final = ("business", "enterprise")
 MAX_QUESTIONS: Final = 10  # that one call asks the model
-_READ: Final = """SELECT id, event, component FROM events
-WHERE tenant_id = ?1 AND id IN (SELECT value FROM json_each(?2)) AND enriched_at_ms IS NULL"""
+# A row for each name and component, which are few, not for each event.
+_READ: Final = """SELECT event, component, count(*) AS count, json_group_array(id) AS ids FROM events
+WHERE tenant_id = ?1 AND id IN (SELECT value FROM json_each(?2)) AND enriched_at_ms IS NULL GROUP BY event, component"""
 _KNOWN: Final = "SELECT event, component, intent, sentiment FROM event_labels WHERE tenant_id = ?1"
 _TIER: Final = "SELECT tier FROM (SELECT id AS tenant_id, tier FROM tenants) WHERE tenant_id = ?1"
 _REMEMBER: Final = """INSERT INTO event_labels (tenant_id, event, component, intent, sentiment, created_at_ms)
@@ -36,13 +37,13 @@ async def enrich(env: Any, data: TenantData, ids: Sequence[str], *, now_ms: int)
     labels = await _labels(env, data, rows, now_ms=now_ms)
     ids_of: dict[Label, list[str]] = {}
     for row, label in zip(rows, labels, strict=True):
-        ids_of.setdefault(label, []).append(row["id"])
+        ids_of.setdefault(label, []).append(row["ids"][1:-1])
     writes: list[Statement] = [
-        (_WRITE, (label.intent, label.sentiment, now_ms, json.dumps(labelled, ensure_ascii=False)))
+        (_WRITE, (label.intent, label.sentiment, now_ms, f"[{','.join(labelled)}]"))
         for label, labelled in ids_of.items()
     ]
     await data.transaction([*writes, (_MARK_DAYS, (asked,))])
-    return len(rows)
+    return sum(row["count"] for row in rows)
 
 
 async def _labels(env: Any, data: TenantData, rows: Sequence[Row], *, now_ms: int) -> list[Label]:

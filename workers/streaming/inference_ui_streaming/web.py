@@ -91,7 +91,7 @@ def parse_json(raw: bytes) -> Any:
         raise HttpError(400, "Invalid request: body is nested too deeply", field="body") from None
     except ValueError as error:
         raise HttpError(400, f"Invalid request: body must be JSON: {_problem(error)}", field="body") from None
-    if is_deeper(data, MAX_JSON_DEPTH):
+    if raw.count(b"[") + raw.count(b"{") > MAX_JSON_DEPTH and is_deeper(data, MAX_JSON_DEPTH):
         raise HttpError(400, "Invalid request: body is nested too deeply", field="body")
     if rb"\ud" in raw or rb"\uD" in raw:
         # A lone surrogate is valid JSON and no valid text: it becomes U+FFFD, as in JavaScript's encoder.

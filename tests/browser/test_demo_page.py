@@ -242,6 +242,9 @@ def test_dashboard_shows_the_metrics_to_track(open_page):
     expect(tiles.nth(0).locator(".value")).to_have_text(re.compile(r"^\d+(\.\d)? (µs|ms)$"))
     expect(tiles.nth(0)).to_have_attribute("data-state", re.compile("good|bad"))
     expect(tiles.nth(1).locator(".value")).to_have_text(re.compile(r"^\d+(\.\d)? (µs|ms|s)$"))
+    expect(tiles.nth(2).locator(".note")).to_have_text(
+        re.compile(r"^of events in the last minute; \d+ of \d+ since the start$")
+    )
     expect(tiles.nth(3).locator(".value")).to_have_text(re.compile(r"%$"))
     expect(tiles.nth(4).locator(".value")).to_have_text(re.compile(r"MB$"))
     bindings = page.get_by_role("table", name="Service bindings")

@@ -113,7 +113,7 @@ export class Dashboard {
     const errorRate = recent.calls ? recent.errors / recent.calls : 0;
     this.#tile("overhead", "Binding latency", duration(overhead), `added to a call, mean ${overheadWhen}; target < 1 ms`, state);
     this.#tile("firstByte", "Stream, first byte", duration(firstByte), `median ${firstByteWhen}`);
-    this.#tile("errors", "Errors", percent(errorRate), `${integer(all.errors)} of ${integer(all.calls)} events since the start`, recent.errors ? "bad" : "good");
+    this.#tile("errors", "Errors", percent(errorRate), `of events in the last minute; ${integer(all.errors)} of ${integer(all.calls)} since the start`, recent.errors ? "bad" : "good");
     this.#tile("cpu", "CPU", cpu === null ? "–" : percent(cpu), "of one core, the last minute");
     this.#tile("memory", "Memory", bytes(now.residentBytes), `the server; ${bytes(sum(workers.map((worker) => worker.memory_bytes ?? 0)))} of it the workers' code`);
     this.#tile("cold", "Cold starts", integer(starts), `of ${workers.length} workers; slowest ${duration(slowest)}`);

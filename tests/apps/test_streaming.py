@@ -144,6 +144,22 @@ async def test_an_object_that_is_cut_short_is_an_error_not_half_an_object(worker
         ),
         (
             "/stream/chat",
+            {**CHAT, "model": "@cf/baai/bge-base-en-v1.5"},
+            400,
+            {
+                "error": "AI error: Error: oneOf at '/' not met, 0 matches: required properties at '/' are 'text', "
+                "required properties at '/' are 'requests'",
+                "field": "model",
+            },
+        ),
+        (
+            "/stream/object",
+            {"prompt": "x", "schema": {"type": "banana"}},
+            400,
+            {"error": "AI error: Error: a JSON schema has the type 'banana'", "field": "schema"},
+        ),
+        (
+            "/stream/chat",
             '"' + "x" * 1_048_576 + '"',
             413,
             {"error": "Request body is too large: at most 1048576 bytes", "field": "body"},

@@ -28,7 +28,8 @@ _STATUSES: Final = {
     5021: 413,  # more tokens than the model's context window
     5024: 422,  # the model could not satisfy the JSON schema
 }
-_FIELDS: Final = {5007: "model"}
+NOT_ACCEPTED: Final = 5006
+_FIELDS: Final = {NOT_ACCEPTED: "model", 5007: "model"}
 _NUMBERED: Final = re.compile(r"(?:\w+: )?(\d{4}): (.*)", re.DOTALL)
 
 
@@ -180,4 +181,6 @@ def ai_error(text: str) -> HttpError:
     match = _NUMBERED.fullmatch(text)
     code = int(match[1]) if match else 0
     message = match[2] if match else text
-    return HttpError(_STATUSES.get(code, 502), f"AI error: {message}", field=_FIELDS.get(code))
+    # We have checked the request: what is refused is the schema of the answer, or the model is of another kind.
+    field = "schema" if code == NOT_ACCEPTED and "JSON schema" in message else _FIELDS.get(code)
+    return HttpError(_STATUSES.get(code, 502), f"AI error: {message}", field=field)

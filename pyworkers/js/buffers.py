@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, ClassVar, Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO, ClassVar, Final, Self
 
-from pyworkers.js.primitives import number, to_integer, to_number
+from pyworkers.js.array_methods import ArrayMethods, show_object
+from pyworkers.js.byte_texts import from_base64, from_hex, to_base64
+from pyworkers.js.primitives import is_nullish, number, single, to_integer, to_number
 from pyworkers.js.values import JsProxy, iterate, js_method, range_error, type_error
 
 Bytes = bytes | bytearray | memoryview
@@ -128,7 +130,7 @@ class ArrayBufferView(JsBuffer, read_only="buffer byteLength byteOffset"):
         return memoryview(self.buffer.data)[self.byteOffset : self.byteOffset + self.byteLength]
 
 
-class TypedArray(ArrayBufferView):
+class TypedArray(ArrayBufferView, ArrayMethods):
     """Base of ``Uint8Array`` and its like."""
 
     item_format: ClassVar[str] = "B"
@@ -173,7 +175,7 @@ class TypedArray(ArrayBufferView):
         return cls(buffer, start, size)
 
     @classmethod
-    def _from_numbers(cls, items: Iterable[Any]) -> TypedArray:
+    def _from_numbers(cls, items: Iterable[Any]) -> Self:
         values = [cls._coerce(item) for item in items]
         return cls(ArrayBuffer(struct.pack(f"<{len(values)}{cls.item_format}", *values)))
 
@@ -263,6 +265,27 @@ class TypedArray(ArrayBufferView):
         """Tell whether the item is there."""
         return item in self.items
 
+    def _listed(self) -> list[Any]:
+        return list(self)
+
+    def _put(self, items: list[Any]) -> None:
+        for index, item in enumerate(items):
+            self.items[index] = self._coerce(item)
+
+    def _another(self, items: list[Any]) -> Self:
+        return self._from_numbers(items)
+
+    def _function(self, value: Any) -> Callable[..., Any]:
+        if isinstance(value, JsProxy) and not callable(value) and not is_nullish(value):
+            raise type_error(f"{show_object(value)} is not a function")
+        return super()._function(value)
+
+    def _compared(self, compare: Callable[..., Any], one: Any, other: Any) -> int:
+        return -super()._compared(compare, other, one)  # asked the other way round than those of arrays
+
+    def _sort_key(self, item: Any) -> Any:
+        return (1, 0) if item != item else (0, item)
+
     def own_properties(self) -> dict[str, object]:
         """The numbers under their indices."""
         return {str(index): number(item) for index, item in enumerate(self.items)}
@@ -294,6 +317,26 @@ class TypedArray(ArrayBufferView):
 
 class Uint8Array(TypedArray):
     """Bytes."""
+
+    @js_method
+    def toHex(self) -> str:
+        """Two hexadecimal digits for each byte."""
+        return self.view.hex()
+
+    @js_method
+    def toBase64(self, options: object = None) -> str:
+        """The bytes in base64; options ``alphabet`` and ``omitPadding``."""
+        return to_base64(bytes(self.view), options)
+
+    @classmethod
+    def static_fromHex(cls, text: Any = None, *_: object) -> Uint8Array:
+        """``Uint8Array.fromHex``."""
+        return cls(ArrayBuffer(from_hex(text)))
+
+    @classmethod
+    def static_fromBase64(cls, text: Any = None, options: object = None, *_: object) -> Uint8Array:
+        """``Uint8Array.fromBase64``; options ``alphabet`` and ``lastChunkHandling``."""
+        return cls(ArrayBuffer(from_base64(text, options)))
 
 
 class Int8Array(TypedArray):
@@ -342,12 +385,7 @@ class Float32Array(TypedArray):
 
     @classmethod
     def _coerce(cls, item: object) -> float:
-        value = to_number(item)
-        try:
-            struct.pack("<f", value)
-        except OverflowError:  # Python refuses what JavaScript rounds to infinity
-            return math.copysign(math.inf, value)
-        return value
+        return single(to_number(item))
 
 
 class Float64Array(TypedArray):

@@ -9,7 +9,7 @@ import math
 import random
 from typing import Any
 
-from pyworkers.js.primitives import number, to_number
+from pyworkers.js.primitives import number, single, to_integer, to_number
 from pyworkers.js.values import JsProxy, js_method
 
 
@@ -71,6 +71,22 @@ class Math(JsProxy, js_name="Math"):
     def hypot(self, *values: object) -> int | float:
         """The square root of the sum of squares."""
         return number(math.hypot(*(to_number(value) for value in values)))
+
+    @js_method
+    def clz32(self, value: object = None) -> int:
+        """The number of zeros ahead in 32 bits."""
+        return 32 - (to_integer(value) & 0xFFFFFFFF).bit_length()
+
+    @js_method
+    def imul(self, one: object = None, other: object = None) -> int:
+        """The product of 32-bit integers, in 32 bits."""
+        product = to_integer(one) * to_integer(other) & 0xFFFFFFFF
+        return product - (product >> 31 << 32)
+
+    @js_method
+    def fround(self, value: object = None) -> int | float:
+        """The nearest single-precision number."""
+        return number(single(to_number(value)))
 
     @js_method
     def atan2(self, y: object = None, x: object = None) -> int | float:

@@ -12,9 +12,10 @@ from collections.abc import (
     MutableSequence,
     ValuesView,
 )
-from typing import Any
+from typing import Any, Self
 
-from pyworkers.js.primitives import is_nullish, to_boolean, to_number, to_string
+from pyworkers.js.array_methods import ArrayMethods, relative
+from pyworkers.js.primitives import is_nullish, jsnull, to_integer, to_number, to_string
 from pyworkers.js.read_only import set_property
 from pyworkers.js.values import (
     JsException,
@@ -23,10 +24,11 @@ from pyworkers.js.values import (
     call,
     iterate,
     own_properties_of,
+    type_error,
 )
 
 
-class JsArray(JsProxy, js_name="Array"):
+class JsArray(ArrayMethods, js_name="Array"):
     """An array: a mutable sequence in Python, with JavaScript's methods beside Python's."""
 
     def __init__(self, items: Iterable[object] = ()) -> None:
@@ -138,11 +140,6 @@ class JsArray(JsProxy, js_name="Array"):
         """Count an item, as a list's ``count``."""
         return self.items_.count(item)
 
-    def reverse(self) -> JsArray:
-        """Reverse in place."""
-        self.items_.reverse()
-        return self
-
     def at(self, index: int = 0) -> Any:
         """``Array.prototype.at``."""
         return self.items_[index] if -len(self.items_) <= index < len(self.items_) else None
@@ -158,36 +155,62 @@ class JsArray(JsProxy, js_name="Array"):
             result.extend(other) if isinstance(other, JsArray) else result.append(other)
         return result
 
-    def map(self, function: Callable[..., object], *_: object) -> JsArray:
-        """``Array.prototype.map``."""
-        return JsArray([call(function, item, index, self) for index, item in enumerate(self.items_)])
+    def unshift(self, *items: object) -> int:
+        """``Array.prototype.unshift``."""
+        self.items_[:0] = items
+        return len(self.items_)
 
-    def filter(self, function: Callable[..., object], *_: object) -> JsArray:
-        """``Array.prototype.filter``."""
-        return JsArray(
-            [item for index, item in enumerate(self.items_) if to_boolean(call(function, item, index, self))]
-        )
+    def fill(self, value: Any = None, start: object = 0, end: object = None, *_: object) -> JsArray:
+        """``Array.prototype.fill``."""
+        size = len(self.items_)
+        for index in range(relative(start, size), size if end is None else relative(end, size)):
+            self.items_[index] = value
+        return self
 
-    def forEach(self, function: Callable[..., object], *_: object) -> None:
-        """``Array.prototype.forEach``."""
-        for index, item in enumerate(list(self.items_)):
-            call(function, item, index, self)
+    def splice(self, *args: Any) -> JsArray:
+        """``Array.prototype.splice``: put items in the place of others, and return those."""
+        start, stop, items = self._part(*args)
+        taken = self.items_[start:stop]
+        self.items_[start:stop] = items
+        return JsArray(taken)
 
-    def find(self, function: Callable[..., object], *_: object) -> Any:
-        """``Array.prototype.find``."""
-        return next((item for i, item in enumerate(self.items_) if to_boolean(call(function, item, i, self))), None)
+    def toSpliced(self, *args: Any) -> JsArray:
+        """``Array.prototype.toSpliced``."""
+        result = JsArray(self.items_)
+        result.splice(*args)
+        return result
 
-    def keys(self) -> Iterator[int]:
-        """``Array.prototype.keys``."""
-        return iter(range(len(self.items_)))
+    def flat(self, depth: object = 1, *_: object) -> JsArray:
+        """``Array.prototype.flat``."""
+        return JsArray(_flat(self.items_, to_integer(depth)))
 
-    def values(self) -> Iterator[Any]:
-        """``Array.prototype.values``."""
-        return iter(self.items_)
+    def flatMap(self, function: Any = None, *_: object) -> JsArray:
+        """``Array.prototype.flatMap``."""
+        return JsArray(_flat(self.map(function).items_, 1))
 
-    def entries(self) -> Iterator[JsArray]:
-        """``Array.prototype.entries``."""
-        return iter([JsArray(pair) for pair in enumerate(self.items_)])
+    def _part(self, *args: Any) -> tuple[int, int, tuple[Any, ...]]:
+        """Return where what ``splice`` takes out begins and ends, and what comes in its place."""
+        size = len(self.items_)
+        start = relative(args[0], size) if args else size
+        count = size - start if len(args) == 1 else to_integer(args[1]) if args else 0
+        return start, start + max(0, min(count, size - start)), args[2:]
+
+    def _listed(self) -> list[Any]:
+        return list(self.items_)
+
+    def _put(self, items: list[Any]) -> None:
+        self.items_[:] = items
+
+    def _another(self, items: list[Any]) -> Self:
+        return type(self)(items)
+
+
+def _flat(items: Iterable[Any], depth: int) -> Iterator[Any]:
+    for item in items:
+        if isinstance(item, JsArray) and depth > 0:
+            yield from _flat(item.items_, depth - 1)
+        else:
+            yield item
 
 
 class ObjectFunctions:
@@ -239,6 +262,19 @@ class ObjectFunctions:
         return isinstance(left, int | float | str) and type(left) is type(right) and left == right
 
     @staticmethod
+    def static_hasOwn(value: Any = None, name: object = None, *_: object) -> bool:
+        """``Object.hasOwn``."""
+        return to_string(name) in own_properties_of(value)
+
+    @staticmethod
+    def static_groupBy(items: Any = (), function: Any = None, *_: object) -> JsObject:
+        """``Object.groupBy``: arrays of the items by what the function makes of them."""
+        groups = JsObject()
+        for index, item in enumerate(iterate(items)):
+            groups.__dict__.setdefault(to_string(call(function, item, index)), JsArray()).items_.append(item)
+        return groups
+
+    @staticmethod
     def static_getOwnPropertyNames(value: Any = None) -> JsArray:
         """``Object.getOwnPropertyNames``."""
         return JsArray(own_properties_of(value))
@@ -260,6 +296,18 @@ class ArrayFunctions:
     def static_of(*items: object) -> JsArray:
         """``Array.of``."""
         return JsArray(items)
+
+    @staticmethod
+    def static_fromAsync(source: Any = (), *_: object) -> Any:
+        """``Array.fromAsync``: a promise of the items of an asynchronous iterable, or of promises."""
+        from pyworkers.js.promise import JsPromise, settle  # that module is written in terms of this one
+
+        async def collect() -> JsArray:
+            if hasattr(source, "__aiter__"):
+                return JsArray([item async for item in source])
+            return JsArray([await settle(item) for item in iterate(source)])
+
+        return JsPromise.run(collect())
 
     @staticmethod
     def static_isArray(value: object = None) -> bool:
@@ -295,6 +343,24 @@ class JsMap(JsProxy, js_name="Map"):
         """Store a value; returns the map."""
         self.entries_[key] = value
         return self
+
+    def getOrInsert(self, key: object = None, value: object = None, *_: object) -> Any:
+        """Return the value of ``key``, which is stored first where there is none."""
+        return self.entries_.setdefault(key, value)
+
+    def getOrInsertComputed(self, key: object = None, function: Any = None, *_: object) -> Any:
+        """As `getOrInsert`; the function makes the value."""
+        if key not in self.entries_:
+            self.entries_[key] = call(function, key)
+        return self.entries_[key]
+
+    @staticmethod
+    def static_groupBy(items: Any = (), function: Any = None, *_: object) -> JsMap:
+        """``Map.groupBy``: arrays of the items by what the function makes of them."""
+        groups = JsMap()
+        for index, item in enumerate(iterate(items)):
+            groups.entries_.setdefault(call(function, item, index), JsArray()).items_.append(item)
+        return groups
 
     def has(self, key: object) -> bool:
         """Tell whether there is such a key."""
@@ -416,6 +482,37 @@ class JsSet(JsProxy, js_name="Set"):
         """``Set.prototype.entries``: each item twice."""
         return iter([JsArray((item, item)) for item in self.items_])
 
+    def union(self, other: Any = None, *_: object) -> JsSet:
+        """``Set.prototype.union``."""
+        return JsSet([*self.items_, *_keys(other, "union")])
+
+    def intersection(self, other: Any = None, *_: object) -> JsSet:
+        """``Set.prototype.intersection``."""
+        keys = _keys(other, "intersection")
+        return JsSet(item for item in self.items_ if item in keys)
+
+    def difference(self, other: Any = None, *_: object) -> JsSet:
+        """``Set.prototype.difference``."""
+        keys = _keys(other, "difference")
+        return JsSet(item for item in self.items_ if item not in keys)
+
+    def symmetricDifference(self, other: Any = None, *_: object) -> JsSet:
+        """``Set.prototype.symmetricDifference``."""
+        keys = _keys(other, "symmetricDifference")
+        return JsSet([*(item for item in self.items_ if item not in keys), *(k for k in keys if k not in self.items_)])
+
+    def isSubsetOf(self, other: Any = None, *_: object) -> bool:
+        """``Set.prototype.isSubsetOf``."""
+        return self.items_.keys() <= _keys(other, "isSubsetOf").keys()
+
+    def isSupersetOf(self, other: Any = None, *_: object) -> bool:
+        """``Set.prototype.isSupersetOf``."""
+        return self.items_.keys() >= _keys(other, "isSupersetOf").keys()
+
+    def isDisjointFrom(self, other: Any = None, *_: object) -> bool:
+        """``Set.prototype.isDisjointFrom``."""
+        return self.items_.keys().isdisjoint(_keys(other, "isDisjointFrom"))
+
     def __len__(self) -> int:
         return len(self.items_)
 
@@ -424,6 +521,20 @@ class JsSet(JsProxy, js_name="Set"):
 
     def __contains__(self, item: object) -> bool:
         return item in self.items_
+
+
+def _keys(other: Any, method: str) -> dict[Any, Any]:
+    """Return what the methods of sets take: a set's items or a map's keys.
+
+    Raises:
+        JsException: TypeError, when it is neither.
+    """
+    if isinstance(other, JsSet):
+        return other.items_
+    if isinstance(other, JsMap):
+        return other.entries_
+    is_object = isinstance(other, JsProxy) and other is not jsnull
+    raise type_error("The .size property is NaN" if is_object else f"Set.prototype.{method} argument must be an object")
 
 
 MutableSequence.register(JsArray)

@@ -10,6 +10,7 @@ Source: tc39.es/ecma262, section 7.1 (type conversion); pyodide.org/en/stable/us
 from __future__ import annotations
 
 import math
+import struct
 from typing import ClassVar, Final
 
 MAX_SAFE_INTEGER: Final = 2**53 - 1
@@ -138,6 +139,14 @@ def to_number(value: object) -> float:
     value_of = getattr(value, "valueOf", None)
     inner = value if value_of is None else value_of()
     return math.nan if inner is value else to_number(inner)
+
+
+def single(value: float) -> float:
+    """Return the nearest single-precision number; Python's own conversion refuses what JavaScript makes infinite."""
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", value))[0])
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 def to_integer(value: object, default: int = 0) -> int:

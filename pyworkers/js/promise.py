@@ -311,6 +311,14 @@ class PromiseFunctions:
         return JsPromise.run(_any(values))
 
     @staticmethod
+    def static_try(function: Any = None, *args: object) -> JsPromise:
+        """``Promise.try``: what the function returns, or raises."""
+        try:
+            return PromiseFunctions.static_resolve(call(function, *args))
+        except Exception as error:
+            return JsPromise.rejected(error)
+
+    @staticmethod
     def static_withResolvers(*_: object) -> JsObject:
         """``Promise.withResolvers``."""
         promise = JsPromise()

@@ -11,9 +11,11 @@ from typing import Any, Final
 
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import jsnull, to_string
-from pyworkers.js.values import JsException, JsObject, JsProxy, js_method
+from pyworkers.js.values import JsException, JsObject, JsProxy, js_method, type_error
 
 _FLAGS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
+_CONTROLS: Final = {"\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r"}
+_ESCAPED_BY_CODE: Final = frozenset(",-=<>#&!%:;@~'`\"\ufeff")
 _KNOWN_FLAGS: Final = frozenset("dgimsuvy")
 # What JavaScript spells otherwise: escapes that are skipped, named groups, code points, anchors, classes.
 _SPELLINGS: Final = re.compile(
@@ -57,6 +59,17 @@ class RegExp(
             return cls(source.source, source.flags if flags is None else to_string(flags))
         return cls("" if source is None else to_string(source), "" if flags is None else to_string(flags))
 
+    @staticmethod
+    def static_escape(text: Any = None, *_: object) -> str:
+        """``RegExp.escape``: a pattern that matches the text.
+
+        Raises:
+            JsException: TypeError, when it is none.
+        """
+        if not isinstance(text, str):
+            raise type_error("Input string must be a string")
+        return "".join(_escaped(char, is_first=index == 0) for index, char in enumerate(text))
+
     def toString(self) -> str:
         """``/source/flags``."""
         return f"/{self.source}/{self.flags}"
@@ -89,6 +102,18 @@ class RegExp(
 
 
 RegExp.constructor.call_without_new = RegExp.js_new
+
+
+def _escaped(char: str, *, is_first: bool) -> str:
+    """Return a character as ``RegExp.escape`` writes it."""
+    if char in "^$\\.*+?()[]{}|/":
+        return f"\\{char}"
+    if char in _CONTROLS:
+        return f"\\{_CONTROLS[char]}"
+    is_escaped = (is_first and char.isascii() and char.isalnum()) or char in _ESCAPED_BY_CODE or char.isspace()
+    if not is_escaped and not "\ud800" <= char <= "\udfff":
+        return char
+    return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"
 
 
 def _match_array(match: re.Match[str], subject: str) -> JsArray:

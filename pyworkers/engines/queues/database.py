@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
 import apsw
 
-from pyworkers.engines.sqlite import CHECKPOINT_PAGES, engine_error, open_database
+from pyworkers.engines.sqlite import LogMover, engine_error, open_database
 from pyworkers.errors import EngineBusy, EngineClosed
 
 R = TypeVar("R")
@@ -37,7 +36,7 @@ class LoopDatabase:
         self._schema = schema
         self._what = what
         self._connection: apsw.Connection | None = None
-        self._checkpoint: threading.Thread | None = None
+        self._mover = LogMover(path, "queue-checkpoint")
         self._is_closed = False
 
     def open(self) -> apsw.Connection:
@@ -58,8 +57,7 @@ class LoopDatabase:
         except BaseException:
             database.close()
             raise
-        if self.path is not None:
-            database.set_wal_hook(self._after_commit)
+        self._mover.watch(database)
         self._connection = database
         return database
 
@@ -74,9 +72,8 @@ class LoopDatabase:
     async def close(self) -> None:
         """Give the file back; idempotent."""
         self._is_closed = True
-        checkpoint, self._checkpoint = self._checkpoint, None
-        if checkpoint is not None:
-            await asyncio.to_thread(checkpoint.join)
+        if self.path is not None:
+            await asyncio.to_thread(self._mover.join)
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -108,21 +105,3 @@ class LoopDatabase:
             except apsw.Error as error:
                 raise engine_error(error, self.path) from error
             await asyncio.sleep(_LOOK_AGAIN_S)
-
-    def _after_commit(self, _database: apsw.Connection, _name: str, pages: int) -> int:
-        """Have a long log moved into the file by a thread: that syncs the disk, which may take long."""
-        if pages >= CHECKPOINT_PAGES and (self._checkpoint is None or not self._checkpoint.is_alive()):
-            self._checkpoint = threading.Thread(target=self._move_log, name="queue-checkpoint", daemon=True)
-            self._checkpoint.start()
-        return apsw.SQLITE_OK
-
-    def _move_log(self) -> None:
-        try:
-            database = open_database(self.path)
-            try:
-                database.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            finally:
-                database.close()
-        except Exception:
-            # The log is whole without it; the next commit tries again.
-            return

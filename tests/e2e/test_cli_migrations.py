@@ -224,3 +224,13 @@ def test_a_running_server_sees_what_is_applied(folder: Path, start_dev: StartDev
     write(folder, m0002_more="INSERT INTO users VALUES (2, 'more'); ALTER TABLE users ADD COLUMN age INTEGER;")
     assert run_command(folder, *APPLY).returncode == 0
     assert dev.get("/").json() == [{"name": "a;b"}, {"name": "more"}]
+
+
+def test_a_migration_that_is_no_text_says_so(folder: Path) -> None:
+    write(folder, m0001_users=USERS)
+    (folder / "migrations" / "0002_binary.sql").write_bytes(b"\xff\xfe")
+    done = call(folder, *APPLY)
+    assert (done.status, done.err) == (
+        2,
+        f"Error: {folder}/migrations/0002_binary.sql is not UTF-8: invalid start byte at byte 0\n  save it as UTF-8\n",
+    )

@@ -17,6 +17,7 @@ _OURS: Final = str(Path(__file__).resolve().parent.parent)
 _STANDARD: Final = str(Path(traceback.__file__).parent)
 _HIDDEN_FILES: Final = ("/workers/entrypoints.py", "/workers/rpc.py", "/workers/fetch.py")
 _CALLERS: Final = ("/workers/entrypoints.py", "/pyworkers/runtime/isolate.py")  # of a worker's handlers
+_HEADING: Final = "Traceback (most recent call last):"
 _REMOTE_NAMES: Final = ERROR_NAMES - {"DOMException", "NonRetryableError"}
 
 
@@ -51,7 +52,9 @@ def plain_error(error: BaseException) -> JsException:
         if error.name in _REMOTE_NAMES:
             return JsException(error.name, error.message)
         return JsException("Error", error.toString())
-    return JsException("PythonError", format_traceback(error))
+    text = format_traceback(error)
+    # Pyodide's messages always begin so, with or without frames that can be shown.
+    return JsException("PythonError", text if text.startswith(_HEADING) else f"{_HEADING}\n{text}")
 
 
 def _described(thrown: JsProxy) -> str:

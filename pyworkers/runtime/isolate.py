@@ -12,15 +12,12 @@ import contextvars
 import gc
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextvars import Context
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Coroutine
 from time import perf_counter
-from types import CoroutineType, ModuleType
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pyworkers.config.model import WorkerConfig
-from pyworkers.errors import WorkerLoadError
 from pyworkers.js.primitives import is_nullish, jsnull
 from pyworkers.js.promise import JsPromise
 from pyworkers.js.realm import REALM, Realm
@@ -32,10 +29,11 @@ from pyworkers.pyodide.code import accepted_positional, relaxed_call
 from pyworkers.pyodide.install import install
 from pyworkers.pyodide.suspension import Suspendable, run_suspendable
 from pyworkers.runtime.events import EVENT, Event, current_event
-from pyworkers.runtime.failures import format_traceback, where
-from pyworkers.runtime.handlers import AN_ERROR_RESPONSE, NO_FETCH, NOT_A_RESPONSE, Handlers, find_handlers
+from pyworkers.runtime.failures import format_traceback
+from pyworkers.runtime.handlers import AN_ERROR_RESPONSE, NO_FETCH, NOT_A_RESPONSE
 from pyworkers.runtime.limits import CpuLimitExceeded
 from pyworkers.runtime.loader import RUNNING, ModuleNamespace
+from pyworkers.runtime.loading import load_worker, roots_of
 from pyworkers.runtime.metrics import Metrics
 from pyworkers.runtime.tail import JsRpcEventInfo, Tracer, fetch_info, trigger_info
 
@@ -86,9 +84,9 @@ class Isolate:
         self._idle: asyncio.Event | None = None  # there while somebody waits for the last event to end
         started_s = perf_counter()
         before = sys.getallocatedblocks()
-        self.namespace = ModuleNamespace(config.name, _roots(config))
+        self.namespace = ModuleNamespace(config.name, roots_of(config))
         self.context.run(RUNNING.set, self.namespace)
-        self.sdk, self.handlers = self._load()
+        self.sdk, self.handlers = load_worker(config, realm, self.namespace, self.context, is_site=site is not None)
         self.metrics.cold_starts += 1
         self.metrics.cold_start_s = perf_counter() - started_s
         # The allocator's blocks average about 64 bytes; a figure to compare workers by, not to the byte.
@@ -356,45 +354,6 @@ class Isolate:
             return False
         return True
 
-    # ---- loading
-
-    def _load(self) -> tuple[Any, Handlers]:
-        main = self.config.main
-        if main is None and self._site is not None:
-            return self.context.copy().run(self.namespace.import_module, "workers"), Handlers()
-        if main is None:
-            raise WorkerLoadError("the worker has no main module", worker=self.name, hint='set "main" in its config')
-        if main.suffix != ".py":
-            raise WorkerLoadError(
-                f'"main" is {main.name}, expected a Python module',
-                worker=self.name,
-                file=self.config.config_path,
-                hint='set "main" to a .py file; workers in JavaScript are not run here',
-            )
-        loading: Context = self.context.copy()
-        try:
-            sdk, module = loading.run(self._import, main)
-        except WorkerLoadError:
-            raise
-        except (Exception, SystemExit) as error:
-            self.namespace.dispose()
-            raise load_error(self.name, error, self.namespace.roots) from error
-        legacy = not self.realm.compat.enabled("python_no_global_handlers")
-        handlers = find_handlers(module, sdk, legacy=legacy)
-        if handlers.is_empty:
-            self.namespace.dispose()
-            raise WorkerLoadError(
-                f"{main.name} has no handler: neither a class Default(WorkerEntrypoint) nor a function fetch was found",
-                worker=self.name,
-                file=main,
-                hint="add `async def fetch(request, env): ...`",
-            )
-        return sdk, handlers
-
-    def _import(self, main: Path) -> tuple[Any, ModuleType]:
-        sdk = self.namespace.import_module("workers")
-        return sdk, self.namespace.load(main.stem)
-
 
 def _noted(event: Event, error: E) -> E:
     """Return the error that ended an event, told to those that tail the worker."""
@@ -418,35 +377,6 @@ def check_method(method: str) -> None:
         raise type_error(not_implemented(method))
     if method in RESERVED_METHODS:
         raise type_error(f"'{method}' is a reserved method and cannot be called over RPC.")
-
-
-def load_error(worker: str, error: BaseException, roots: Sequence[str]) -> WorkerLoadError:
-    """Describe an exception that a worker's module raised while it was imported.
-
-    Args:
-        roots: folders of the worker's own modules.
-    """
-    place = where(error, roots)
-    hint = "save the corrected file to load it again"
-    if isinstance(error, ModuleNotFoundError):
-        hint = f"install its package beside pyworkers ({sys.executable} -m pip install ...), and save the file again"
-    if isinstance(error, SyntaxError):
-        message = f"{type(error).__name__}: {error.msg}"
-    else:
-        message = f"{type(error).__name__}: {error}"
-    return WorkerLoadError(
-        message,
-        worker=worker,
-        file=place[0] if place else None,
-        line=place[1] if place else None,
-        hint=hint,
-    )
-
-
-def _roots(config: WorkerConfig) -> list[Path]:
-    """Where absolute imports look: beside the main module, then in what pywrangler vendored."""
-    roots = [*([config.main.parent] if config.main is not None else []), config.root / "python_modules"]
-    return [root for root in roots if root.is_dir()]
 
 
 def _is_awaitable(value: Any) -> bool:

@@ -21,14 +21,17 @@ from pyworkers.js.primitives import MAX_SAFE_INTEGER, jsnull, number, to_string,
 from pyworkers.js.values import JsException, JsObject
 
 _SERVED_BY: Final = "miniflare.db"  # tools print it
+_KEPT: Final = frozenset({str, float})  # an int may be a bigint
 
 
 def bound_value(value: Any) -> Any:
     """Return a value as `bind` keeps it."""
+    if type(value) in _KEPT or value is jsnull:
+        return value
     if isinstance(value, bool):
         return int(value)
     kind = typeof(value)
-    if kind in ("number", "string") or value is jsnull:
+    if kind in ("number", "string"):
         return value
     if isinstance(value, JsArray) and all(typeof(item) == "number" and 0 <= item < 256 for item in value.items_):
         return value
@@ -45,7 +48,7 @@ def to_engine(value: Any) -> D1Value:
     """Return a bound value as it arrives at the database: through JSON, an array as the bytes it lists."""
     if isinstance(value, str):
         return wire_text(value)
-    if isinstance(value, bool | int | float):
+    if isinstance(value, (int, float)):  # a bool is an int
         return float(value) + 0.0 if math.isfinite(value) else None
     if isinstance(value, JsArray):
         return bytes(int(item) & 0xFF if math.isfinite(item) else 0 for item in value.items_)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from inference_ui_api.events import MAX_EVENTS, Event, read_batch
-from inference_ui_api.ingestion import _id_maker
+from inference_ui_api.ids import id_maker, new_id
 from inference_ui_api.web import HttpError
 
 NOW_MS = 1_760_000_000_000
@@ -138,11 +138,19 @@ def test_nothing_is_nothing():
 
 def test_ids_of_a_post_are_uuids_that_sort_by_time():
     def made(now_ms):
-        new_id = _id_maker(now_ms)
-        return [new_id() for _ in range(MAX_EVENTS + 1)]  # and one for their session
+        make = id_maker(now_ms)
+        return [make() for _ in range(MAX_EVENTS + 1)]  # and one for their session
 
     first, later = made(NOW_MS), made(NOW_MS + 1)
     ids = [*first, *later]
     assert ids == sorted(set(ids))
     assert {(uuid.UUID(each).version, uuid.UUID(each).variant) for each in ids} == {(7, uuid.RFC_4122)}
     assert {int(uuid.UUID(each)) >> 80 for each in first} == {NOW_MS}
+
+
+def test_random_ids_are_uuids():
+    ids = {new_id() for _ in range(100)}
+    assert len(ids) == 100
+    assert {(uuid.UUID(each).version, uuid.UUID(each).variant, str(uuid.UUID(each)) in ids) for each in ids} == {
+        (4, uuid.RFC_4122, True)
+    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import traceback
-import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from .events_http import post_events
 from .forwarding import forward_live, forward_stream
 from .health import get_health
 from .identity import NOBODY, identify
+from .ids import new_id
 from .index import get_index
 from .limits import delete_old_counts
 from .reports_http import download_report
@@ -112,7 +112,7 @@ def _internal_error(error: Exception, env: Any, request_id: str) -> HttpError:
 def _request_id(request: Request) -> str:
     """Return the platform's name for the request, or one of our own."""
     sent = header(request, "cf-ray")
-    return sent if sent is not None and _REQUEST_ID.fullmatch(sent) else str(uuid.uuid4())
+    return sent if sent is not None and _REQUEST_ID.fullmatch(sent) else new_id()
 
 
 def _with_headers(response: Response, fields: Mapping[str, str]) -> Response:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from .events import Event
+from .ids import new_id
 from .quotas import month, quota_exceeded
 from .tenancy import Statement, TenantData
 
@@ -77,7 +77,7 @@ async def store_events(data: TenantData, events: Sequence[Event], *, limit: int,
     """
     if not events:
         return Stored(0)
-    grant = (month(now_ms), str(uuid.uuid4()))
+    grant = (month(now_ms), new_id())
     ids = json.dumps(list({event.id: None for event in events}), ensure_ascii=False)
     arrays = [(_INSERT, (*grant, now_ms, values)) for values in _json_arrays(map(_row, events))]
     sessions = [(_SESSIONS, (*grant, values)) for values in _json_arrays(_session_rows(events))]

@@ -6,9 +6,11 @@ A reservation is one UPDATE whose condition is the limit, so that two requests a
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from .identity import Identity
+from .limits import DAY_MS
 from .tenancy import Statement, TenantData
 from .web import HttpError
 
@@ -22,7 +24,12 @@ _READ_AI: Final = "SELECT ai_requests_count AS current FROM usage WHERE tenant_i
 
 def month(now_ms: int) -> str:
     """Return the month (UTC) that a time lies in, as `YYYY-MM`."""
-    return datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m")
+    return _month_of_day(now_ms // DAY_MS)
+
+
+@lru_cache(maxsize=8)
+def _month_of_day(day: int) -> str:
+    return datetime.fromtimestamp(day * DAY_MS / 1000, UTC).strftime("%Y-%m")
 
 
 def quota_exceeded(kind: str, current: int, limit: int, *, now_ms: int) -> HttpError:

@@ -198,12 +198,14 @@ def _import_module(name: str, package: str | None = None) -> ModuleType:
 
     For an installed package they come last, for it may mean another package of the same name.
     """
+    if name.startswith("."):  # relative to the caller's own package
+        return _plain_import_module(name, package)
     caller = sys._getframe(1).f_globals.get("__name__", "")
     namespace = _namespaces.get(caller.partition(".")[0])
     top = name.partition(".")[0]
     if namespace is None and (running := RUNNING.get()) is not None and running.owns(top) and not _is_installed(top):
         namespace = running
-    if namespace is None or not namespace.owns(top):  # relative names are nobody's: they begin with a dot
+    if namespace is None or not namespace.owns(top):
         return _plain_import_module(name, package)
     if plain_name(caller).startswith("django."):
         _let_django_know(caller)

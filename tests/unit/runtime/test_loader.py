@@ -144,6 +144,23 @@ def test_an_installed_package_is_told_the_files_of_the_running_worker(namespace,
         del sys.modules[name]
 
 
+def test_a_relative_import_by_name_is_the_packages_own(namespace, tmp_path, monkeypatch):
+    package = tmp_path / "installed" / "lazy_of_test"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "from importlib import import_module\ndef load():\n    return import_module('.main', package=__package__)"
+    )
+    (package / "main.py").write_text("WHOSE = 'installed'")
+    space = namespace("w", {"entry.py": "", "main.py": "WHOSE = 'worker'"})
+    monkeypatch.syspath_prepend(str(tmp_path / "installed"))
+    lazy = space.import_module("lazy_of_test")
+    context = contextvars.copy_context()
+    context.run(RUNNING.set, space)
+    assert context.run(lazy.load).WHOSE == "installed"
+    for name in ("lazy_of_test", "lazy_of_test.main"):
+        del sys.modules[name]
+
+
 DJANGO = """
 import contextvars, sys
 from pathlib import Path

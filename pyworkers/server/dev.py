@@ -30,6 +30,7 @@ from pyworkers.server.banner import describe_project
 from pyworkers.server.control import Control
 from pyworkers.server.front import Front
 from pyworkers.server.listener import Listener, bind
+from pyworkers.server.migrations import describe_pending
 from pyworkers.server.reload import Reloader
 from pyworkers.server.running import DEFAULT_PORT, Claim
 from pyworkers.server.terminal import Output
@@ -258,6 +259,8 @@ def _announce(
     for name, isolate in runtime.isolates.items():
         for line in (*describe_uncallable(isolate.handlers), *describe_missing(isolate.handlers, isolate.config)):
             output.line(output.style(f"{name}: {line}", "yellow"), "warn")
+    for line in describe_pending(project, stores):
+        output.line(output.style(line, "yellow"), "warn")
     if port != asked_port and asked_port:
         output.line(output.style(f"Port {asked_port} is in use; using {port}", "yellow"), "warn")
     if other is not None:

@@ -51,7 +51,8 @@ def store_one_of_each(project: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    files = (file for file in folder.rglob("*") if file.is_file() and file.name != ".server")  # which holds a port
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 
 # ---- a full disk

@@ -19,7 +19,7 @@ from pyworkers.js.values import JsException
 # Turns of the loop in which what was woken gets to wait again, and how long work that waits for nothing of the
 # clock's keeps a test that moves the clock.
 _TURNS: Final = 12
-_PATIENCE_S: Final = 0.5
+_PATIENCE_S: Final = 2.0
 
 
 class Gate:

@@ -53,13 +53,8 @@ def plain_error(error: BaseException) -> JsException:
             return JsException(error.name, error.message)
         return JsException("Error", error.toString())
     text = format_traceback(error)
-<<<<<<< Updated upstream
     # Pyodide's messages always begin so, with or without frames that can be shown.
     return JsException("PythonError", text if text.startswith(_HEADING) else f"{_HEADING}\n{text}")
-=======
-    # Where no frame is left, the heading is left out, too; here it tells what kind of message this is.
-    return JsException("PythonError", text if _HEADING in text else f"{_HEADING}\n{text}")
->>>>>>> Stashed changes
 
 
 def _described(thrown: JsProxy) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from inspect import isawaitable
 from typing import Any
 
+from pyworkers.js import values
 from pyworkers.js.buffers import JsBuffer, Uint8Array, typed_array_of
 from pyworkers.js.objects import JsArray, JsMap, JsSet, LiteralMap
 from pyworkers.js.primitives import MAX_SAFE_INTEGER, JsBigInt, is_nullish, number, to_string
@@ -20,6 +21,7 @@ PRIMITIVES = (str, int, float)  # a bool is an int
 # What is itself on both sides. Tuples and exact types, because every argument of every binding comes by here.
 _SAME = (*PRIMITIVES, JsProxy)
 _PLAIN = frozenset({str, bool})
+_LEAVES = frozenset({str, bool, int, float})
 
 
 class ConversionError(Exception):
@@ -259,13 +261,13 @@ class _ToPy:
             return value
         if id(value) in self.done:
             return self.done[id(value)]
+        if type(value) is JsObject:
+            return self.fill(value, {}, value.own_properties(), depth)
         if isinstance(value, JsArray):
             items: list[Any] = []
             self.done[id(value)] = items
             items.extend(self.item(item, depth - 1) for item in value.items_)
             return items
-        if type(value) is JsObject:
-            return self.fill(value, {}, value.own_properties(), depth)
         if isinstance(value, JsMap):
             return self.fill(value, {}, value.entries_, depth)
         if isinstance(value, JsSet):
@@ -279,16 +281,17 @@ class _ToPy:
         return value
 
     def item(self, value: Any, depth: int) -> Any:
-        return self.convert(value, depth) if isinstance(value, JsProxy) else value
+        return value if type(value) in _LEAVES else self.convert(value, depth)
 
     def fill(self, value: Any, result: dict[Any, Any], source: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
         self.done[id(value)] = result
         for key, item in source.items():
-            result[key] = self.item(item, depth - 1)
+            result[key] = item if type(item) in _LEAVES else self.convert(item, depth - 1)
         return result
 
     def remember(self, value: Any, converted: Any) -> None:
         self.done[id(value)] = converted
 
 
+values.to_py_hook = to_py  # that module is what this one is written in terms of
 FROM_ENTRIES = JsObject.constructor.fromEntries  # the usual dict_converter: its result is made without the detour

@@ -100,9 +100,7 @@ class JsProxy:
 
     def to_py(self, *, depth: int = -1, default_converter: Any = None) -> Any:
         """Convert to Python's own types, as Pyodide's ``JsProxy.to_py``; class instances come back unchanged."""
-        from pyworkers.js.convert import to_py  # that module is written in terms of this one
-
-        return to_py(self, depth=depth, default_converter=default_converter)
+        return to_py_hook(self, depth=depth, default_converter=default_converter)
 
     def own_properties(self) -> dict[str, object]:
         """Return the object's own enumerable properties, in order."""
@@ -228,9 +226,12 @@ class JsConstructor(JsProxy, js_name="Function", is_function=True):
     def __getattr__(self, name: str) -> Any:
         plain = name[:-1] if name[-1:] == "_" and keyword.iskeyword(name[:-1]) else name
         try:
-            return getattr(self.statics, f"static_{plain}")
+            found = getattr(self.statics, f"static_{plain}")
         except AttributeError:
             raise AttributeError(name) from None
+        if callable(found):
+            self.__dict__[name] = found  # the SDK asks for `Object.fromEntries` with every argument
+        return found
 
 
 class Prototype(JsProxy, js_name="Object"):
@@ -431,6 +432,13 @@ def _ignore(_name: str) -> None:
     return None
 
 
+def _to_py(value: object, **options: Any) -> Any:
+    from pyworkers.js.convert import to_py  # that module is written in terms of this one, and takes the hook
+
+    return to_py(value, **options)
+
+
+to_py_hook: Callable[..., Any] = _to_py
 invisible_dict_hook: Callable[[str], None] = _ignore  # the realm module tells the console
 
 

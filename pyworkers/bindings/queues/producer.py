@@ -94,7 +94,11 @@ class WorkerQueue(JsProxy):
         draft = _draft(body, None if given is None else to_string(given).lower(), given, self._default_type)
         if self._queue.has_consumer:
             self._refuse("send", _message_problem(draft) or _delay_problem(delay_s))
-        return await self._deliver([(draft, delay_s)])
+        before = await self._queue.metrics()
+        now_ms = self._clock.now_ms()
+        self._before_output()
+        await self._queue.send((self._message(draft, delay_s, now_ms),))
+        return _answer(before)
 
     @js_async
     async def sendBatch(self, messages: Any = MISSING, options: Any = None) -> JsObject:
@@ -113,29 +117,24 @@ class WorkerQueue(JsProxy):
             delays = [batch_delay_s, *(delay_s for _, delay_s in drafts)]
             problems = (_batch_problem([draft for draft, _ in drafts]), *map(_delay_problem, delays))
             self._refuse("sendBatch", next((problem for problem in problems if problem is not None), None))
-        return await self._deliver(
-            [(draft, batch_delay_s if delay_s is None else delay_s) for draft, delay_s in drafts]
+        before = await self._queue.metrics()
+        now_ms = self._clock.now_ms()
+        self._before_output()
+        await self._queue.send(
+            [self._message(draft, batch_delay_s if delay_s is None else delay_s, now_ms) for draft, delay_s in drafts]
         )
+        return _answer(before)
 
     @js_async
     async def metrics(self, *_: object) -> JsObject:
         """Tell how many messages wait, their size, and when the next of them was sent; all approximate."""
         return _shown(await self._queue.metrics())
 
-    async def _deliver(self, drafts: Sequence[tuple[Draft, int | None]]) -> JsObject:
-        before = await self._queue.metrics()
-        now_ms = self._clock.now_ms()
-        messages = [
-            NewMessage(f"{getrandbits(128):032x}", body, kind, now_ms, now_ms + self._delay_ms(delay_s))
-            for (body, kind), delay_s in drafts
-        ]
-        self._before_output()
-        await self._queue.send(messages)
-        return JsObject({"metadata": JsObject({"metrics": _shown(before)})})
-
-    def _delay_ms(self, delay_s: int | None) -> int:
-        found = self._delivery_delay_s if delay_s is None else delay_s
-        return 1000 * max(0, found or 0)
+    def _message(self, draft: Draft, delay_s: int | None, now_ms: int) -> NewMessage:
+        if delay_s is None:
+            delay_s = self._delivery_delay_s
+        visible_at_ms = now_ms + 1000 * delay_s if delay_s is not None and delay_s > 0 else now_ms
+        return NewMessage(getrandbits(128).to_bytes(16, "big").hex(), draft[0], draft[1], now_ms, visible_at_ms)
 
     def _refuse(self, method: str, problem: tuple[str, str] | None) -> None:
         """Raise the platform's error for a problem: what is logged says more than what the worker may see."""
@@ -218,6 +217,11 @@ def _delay_problem(delay_s: int | None) -> tuple[str, str] | None:
     if delay_s is None or 0 <= delay_s <= MAX_DELAY_S:
         return None
     return _SERVER_ERROR, f"a delay of {delay_s} s is not between 0 and {MAX_DELAY_S}"
+
+
+def _answer(before: Backlog) -> JsObject:
+    """Return what sending resolves to."""
+    return JsObject({"metadata": JsObject({"metrics": _shown(before)})})
 
 
 def _shown(backlog: Backlog) -> JsObject:

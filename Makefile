@@ -29,7 +29,7 @@ fix: $(STAMP)  ## format and mend what ruff can mend
 bench: $(STAMP)  ## measure, as ratios against the floor in one run
 	@$(BIN)/python -m benchmarks
 
-nightly: $(STAMP)  ## the long run: 5 minutes of load; 200 times SIGKILL a binding, ten minutes; 10,000 random programs, an hour
+nightly: $(STAMP)  ## the long run: 5 minutes of load; 200 times SIGKILL a binding, ten minutes; 10,000 random programs a kind, half an hour
 	@PYWORKERS_KILLS=$${PYWORKERS_KILLS:-200} $(BIN)/python -m pytest tests/faults --durations=5 -s
 	@PYWORKERS_PROGRAMS=$${PYWORKERS_PROGRAMS:-10000} $(BIN)/python -m pytest tests/stateful
 	@PYWORKERS_LOAD_S=$${PYWORKERS_LOAD_S:-300} $(BIN)/python -m pytest tests/apps/test_load.py -s

@@ -1,13 +1,16 @@
 """The application as its tests run it: its own files, its own configuration, and a model that fits a test."""
 
+import asyncio
 import json
 import shutil
 import sys
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from loop_time import loop_runner
 
 from pyworkers.testing.tiny_model import write_tiny_model
 
@@ -83,6 +86,13 @@ async def make_account(env, name="acme", *, tier="enterprise", scopes=EVERY_SCOP
         ]
     )
     return account
+
+
+@pytest.fixture
+def event_loop_runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
+    """The event loop of the test and its workers."""
+    with loop_runner() if request.node.get_closest_marker("loop_time") else asyncio.Runner() as runner:
+        yield runner
 
 
 @pytest.fixture

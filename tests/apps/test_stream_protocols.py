@@ -216,6 +216,7 @@ async def test_what_no_model_can_answer(worker, first, second, status):
     assert (await generation.outcome).result == "error"
 
 
+@pytest.mark.loop_time
 async def test_a_model_that_says_nothing_is_given_up(worker):
     ai = FakeAI(first=[None])
     generation = Generation(ai, chat(), settings=Settings(timeout_s=0.25))
@@ -226,6 +227,7 @@ async def test_a_model_that_says_nothing_is_given_up(worker):
     assert ai.cancelled == 1
 
 
+@pytest.mark.loop_time
 async def test_a_model_that_starts_after_it_was_given_up_is_stopped(worker):
     may_start = asyncio.Event()
 
@@ -245,6 +247,7 @@ async def test_a_model_that_starts_after_it_was_given_up_is_stopped(worker):
     assert ai.cancelled == 1
 
 
+@pytest.mark.loop_time
 @pytest.mark.parametrize("name", ["inference-ui", "ui-message", "data-v1", "text"])
 async def test_a_model_that_falls_silent_ends_the_stream(worker, name):
     ai = FakeAI(first=[frame({"response": "Hi"}), None])

@@ -44,7 +44,8 @@ def node_path() -> str:
     node = shutil.which("node")
     if node is None or shutil.which("npm") is None:
         raise Unavailable("node and npm are not installed")
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+    shown = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=120, check=True)
+    version = shown.stdout.strip()
     if int(version.removeprefix("v").partition(".")[0]) < MIN_NODE:
         raise Unavailable(f"the clients need node {MIN_NODE} or newer, this is {version}")
     return node

@@ -28,7 +28,7 @@ export async function failure(call) {
 }
 
 /** Wait until a condition holds. */
-export async function until(holds, what, timeoutMs = 15_000) {
+export async function until(holds, what, timeoutMs = 120_000) {
   const deadline = Date.now() + timeoutMs;
   while (!holds()) {
     if (Date.now() > deadline) throw new Error(`${what} did not come`);

@@ -74,7 +74,7 @@ def inner(x):
 
 def test_a_runaway_handler_is_ended(make_worker: MakeWorker, start_dev: StartDev) -> None:
     source = HELLO.replace("    return", '    while request.url.endswith("/spin"):\n        pass\n    return')
-    dev = start_dev(folder=make_worker("api", source, config="[limits]\ncpu_ms = 50\n"))
+    dev = start_dev(folder=make_worker("api", source, config="[limits]\ncpu_ms = 500\n"))
     response = dev.get("/spin")
     assert (response.status_code, response.text.splitlines()[0]) == (503, "error code: 1102")
     assert dev.get("/").text == "hello"

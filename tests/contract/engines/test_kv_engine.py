@@ -281,6 +281,7 @@ def test_a_lock_of_another_process_is_waited_for_and_then_named(
         with pytest.raises(EngineBusy, match=r"ns\.sqlite is locked by another process"):
             await engine.put("k", b"w")
         assert await engine.get("k") == KVEntry(b"v")
+        monkeypatch.setattr("pyworkers.engines.kv.sqlite_engine.LOCK_WAIT_S", 60.0)
         waiting = asyncio.ensure_future(engine.put("k", b"w"))
         await asyncio.sleep(0)
         holder.execute("ROLLBACK")

@@ -9,12 +9,15 @@ from __future__ import annotations
 import functools
 import math
 import re
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any, Final
 
 from pyworkers.js.global_functions import parseFloat, parseInt
+from pyworkers.js.number_texts import in_base
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import (
     MAX_SAFE_INTEGER,
+    WHITESPACE,
     JsBigInt,
     number,
     to_boolean,
@@ -33,7 +36,6 @@ from pyworkers.js.values import (
     type_error,
 )
 
-_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SURROGATE_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
@@ -110,15 +112,31 @@ class Number(_Boxed):
 
     @js_method
     def toFixed(self, digits: object = None) -> str:
-        """The number with so many decimals."""
-        return f"{self._value:.{to_integer(digits)}f}"
+        """The number with so many decimals; halves go away from zero.
+
+        Raises:
+            JsException: RangeError, for fewer than 0 or more than 100.
+        """
+        places = to_integer(digits)
+        if not 0 <= places <= 100:
+            raise range_error("toFixed() digits argument must be between 0 and 100")
+        if not abs(self._value) < 1e21:
+            return to_string(self._value)
+        with localcontext() as context:
+            context.prec = 200
+            rounded = Decimal(self._value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+        return f"{rounded if self._value else abs(rounded):f}"
 
     def toString(self, radix: object = None, *_: object) -> str:
-        """The number, in any base for whole numbers."""
+        """The number, in any base.
+
+        Raises:
+            JsException: RangeError, for a base below 2 or above 36.
+        """
         base = 10 if radix is None else to_integer(radix)
         if not 2 <= base <= 36:
-            raise range_error("toString() radix must be between 2 and 36")
-        return to_string(self._value) if base == 10 else _in_base(int(self._value), base)
+            raise range_error("toString() radix argument must be between 2 and 36")
+        return to_string(self._value) if base == 10 else in_base(float(self._value), base)
 
 
 class String(_Boxed):
@@ -178,7 +196,8 @@ class BigInt(_Boxed):
         """``BigInt(value)``."""
         if isinstance(value, str):
             try:
-                return JsBigInt(int(value.strip() or "0", 0 if value.strip()[:2].lower() in ("0x", "0o", "0b") else 10))
+                digits = value.strip(WHITESPACE)
+                return JsBigInt(int(digits or "0", 0 if digits[:2].lower() in ("0x", "0o", "0b") else 10))
             except ValueError:
                 raise JsException("SyntaxError", f"Cannot convert {value} to a BigInt") from None
         if isinstance(value, float) and not value.is_integer():
@@ -318,11 +337,3 @@ class Navigator(JsProxy, read_only="hardwareConcurrency language platform userAg
     def languages(self) -> JsArray:
         """Of which there is one."""
         return JsArray([self.language])
-
-
-def _in_base(value: int, base: int) -> str:
-    digits, rest = "", abs(value)
-    while rest or not digits:
-        rest, digit = divmod(rest, base)
-        digits = _DIGITS[digit] + digits
-    return f"-{digits}" if value < 0 else digits

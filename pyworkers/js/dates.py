@@ -6,10 +6,10 @@ Source: tc39.es/ecma262, section 21.4
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from pyworkers.js.date_text import parse_date_text
 from pyworkers.js.primitives import is_nullish, jsnull, number, to_number, to_string
 from pyworkers.js.realm import current_realm
 from pyworkers.js.values import JsProxy, js_function, range_error
@@ -18,17 +18,6 @@ _DAY_MS: Final = 86_400_000
 _MAX_MS: Final = 8.64e15
 _DAYS: Final = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_ISO: Final = re.compile(
-    r"(\d{4}|[+-]\d{6})(?:-(\d\d)(?:-(\d\d))?)?"
-    r"(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:?\d\d)?)?"
-)
-_LOOSE: Final = re.compile(
-    r"(?:[A-Za-z]+,?\s+)?(?:(?P<day>\d{1,2})[\s-]+(?P<month>[A-Za-z]{3,})|(?P<month2>[A-Za-z]{3,})\.?\s+(?P<day2>\d{1,2}),?"
-    r"|(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4})|(?P<y3>\d{4})[-/](?P<m3>\d{1,2})[-/](?P<d3>\d{1,2}))"
-    r"(?:[\s-]+(?P<year>\d{4}))?"
-    r"(?:,?\s+(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.(?P<fraction>\d+))?)?)?"
-    r"(?:\s+(?P<year2>\d{4}))?\s*(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d|(?:GMT|UTC)[+-]\d\d:?\d\d)?(?:\s*\(.*\))?"
-)
 
 
 class Date(JsProxy):
@@ -145,7 +134,7 @@ class Date(JsProxy):
             return "Invalid Date"
         year, month, day, hour, minute, second, _, weekday = _split(self._ms)
         return template.format(
-            year=f"{year:04d}" if year >= 0 else f"-{-year:06d}",
+            year=f"{year:04d}" if year >= 0 else f"-{-year:04d}",
             month=_MONTHS[month],
             plain_year=year,
             month_number=month + 1,
@@ -163,49 +152,12 @@ Date.constructor.call_without_new = lambda *_: Date.js_new().toString()  # `Date
 
 
 def parse_date(text: str) -> float:
-    """Return milliseconds since the epoch for a text in one of the usual forms, else NaN."""
-    match = _ISO.fullmatch(text.strip())
-    if match is not None and not text.startswith("-000000"):
-        return _of_iso(match)
-    loose = _LOOSE.fullmatch(text.strip())
-    return math.nan if loose is None else _of_loose(loose.groupdict())
-
-
-def _of_iso(match: re.Match[str]) -> float:
-    year, month, day, hour, minute, second, fraction, zone = match.groups()
-    parts = [int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0)]
-    is_end_of_day = parts[3] == 24 and parts[4] == parts[5] == 0
-    if not (1 <= parts[1] <= 12 and 1 <= parts[2] <= 31 and parts[4] < 60 and parts[5] < 60):
+    """Return milliseconds since the epoch for a text that V8 takes for a date, else NaN."""
+    found = parse_date_text(text)
+    if found is None:
         return math.nan
-    if parts[3] > 23 and not is_end_of_day:
-        return math.nan
-    return _moment(parts, fraction, zone)
-
-
-def _of_loose(groups: dict[str, str | None]) -> float:
-    name = groups["month"] or groups["month2"]
-    month: int | str | None = groups["m"] or groups["m3"]
-    if name is not None:
-        known = [index for index, short in enumerate(_MONTHS) if name[:3].lower() == short.lower()]
-        if not known:
-            return math.nan
-        month = known[0] + 1
-    year = groups["y"] or groups["y3"] or groups["year"] or groups["year2"] or "2001"
-    day = groups["day"] or groups["day2"] or groups["d"] or groups["d3"] or "1"
-    parts = [int(part or 0) for part in (year, month or 1, day, groups["hour"], groups["minute"], groups["second"])]
-    if not (1 <= parts[1] <= 12 and 1 <= parts[2] <= 31 and parts[3] < 24 and parts[4] < 60 and parts[5] < 60):
-        return math.nan
-    zone = (groups["zone"] or "").removeprefix("GMT").removeprefix("UTC")
-    return _moment(parts, groups["fraction"], zone)
-
-
-def _moment(parts: list[int], fraction: str | None, zone: str | None) -> float:
-    year, month, day, hour, minute, second = parts
-    ms = int(((fraction or "") + "000")[:3])
-    offset = 0
-    if zone and zone != "Z":
-        offset = (int(zone[1:3]) * 60 + int(zone[-2:])) * (-1 if zone[0] == "-" else 1)
-    return _join(year, month - 1, day, hour, minute - offset, second, ms)
+    minute = found.minute - found.offset_minutes
+    return _join(found.year, found.month - 1, found.day, found.hour, minute, found.second, found.ms)
 
 
 def _of_parts(values: list[float]) -> float:

@@ -100,7 +100,8 @@ def codec_of(encoding: str, *, fatal: bool) -> tuple[str, str]:
     """Return Python's codec for an encoding, and its error handler."""
     if encoding in _MAPS_ALL_BYTES:
         return _TABLE[encoding][0], "pyworkers.c1"
-    return _TABLE[encoding][0], "strict" if fatal else "replace"
+    codec = _TABLE[encoding][0]
+    return codec, "strict" if fatal else "pyworkers.pairs" if codec.replace("-", "_") in _LEADS else "replace"
 
 
 def _as_c1_control(error: UnicodeError) -> tuple[str, int]:
@@ -111,6 +112,29 @@ def _as_c1_control(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error("pyworkers.c1", _as_c1_control)
+
+# Codec → the bytes that begin a character of two.
+_LEADS: Final = {
+    "cp949": range(0x81, 0xFF),
+    "big5hkscs": range(0x81, 0xFF),
+    "cp932": (*range(0x81, 0xA0), *range(0xE0, 0xFD)),
+    "euc_jp": (0x8E, *range(0xA1, 0xFF)),
+    "gb18030": range(0x81, 0xFF),
+}
+
+
+def _as_standard(error: UnicodeError) -> tuple[str, int]:
+    """Replace a wrong character of two bytes as the standard does: both at once, unless the second is ASCII."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    data, start = error.object, error.start
+    if data[start] == 0x80 and error.encoding == "gb18030":
+        return "\u20ac", start + 1
+    is_pair = data[start] in _LEADS.get(error.encoding, ()) and start + 1 < len(data) and data[start + 1] >= 0x80
+    return "\ufffd", start + 2 if is_pair else max(error.end, start + 1) if start + 1 >= len(data) else start + 1
+
+
+codecs.register_error("pyworkers.pairs", _as_standard)
 
 
 # Bytes beyond ASCII are characters of the private use area.

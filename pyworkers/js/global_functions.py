@@ -10,22 +10,22 @@ import re
 import urllib.parse
 from typing import Final, NoReturn
 
-from pyworkers.js.primitives import MAX_SAFE_INTEGER, number, to_integer, to_number, to_string
+from pyworkers.js.primitives import MAX_SAFE_INTEGER, WHITESPACE, number, to_integer, to_number, to_string
 from pyworkers.js.values import JsException, js_function
 
 _UNESCAPED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@*_+-./")
 _ESCAPE: Final = re.compile("%u([0-9a-fA-F]{4})|%([0-9a-fA-F]{2})")
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
-_NUMBER_PREFIX: Final = re.compile(r"\s*([+-]?(?:Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))")
+_NUMBER_PREFIX: Final = re.compile(r"([+-]?(?:Infinity|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?))")
 
 
 @js_function
 def parseInt(text: object = None, radix: object = None) -> int | float:
     """The whole number that a text begins with, or NaN."""
-    digits = to_string(text).strip()
+    digits = to_string(text).lstrip(WHITESPACE)
     base = to_integer(radix)
     sign = -1 if digits.startswith("-") else 1
-    digits = digits.lstrip("+-") if digits[:1] in ("+", "-") else digits
+    digits = digits[1:] if digits[:1] in ("+", "-") else digits
     if base in (0, 16) and digits[:2].lower() == "0x":
         digits, base = digits[2:], 16
     base = base or 10
@@ -37,6 +37,8 @@ def parseInt(text: object = None, radix: object = None) -> int | float:
         return math.nan
     try:
         value = int(digits[:end], base) * sign
+        if value == 0 and sign < 0:
+            return -0.0
         return value if abs(value) <= MAX_SAFE_INTEGER else float(value)
     except (ValueError, OverflowError):  # more digits than Python reads, or than a float holds
         return math.inf * sign
@@ -45,8 +47,11 @@ def parseInt(text: object = None, radix: object = None) -> int | float:
 @js_function
 def parseFloat(text: object = None) -> int | float:
     """The number that a text begins with, or NaN."""
-    match = _NUMBER_PREFIX.match(to_string(text))
-    return math.nan if match is None else number(float(match.group(1)))
+    match = _NUMBER_PREFIX.match(to_string(text).lstrip(WHITESPACE))
+    if match is None:
+        return math.nan
+    value = float(match.group(1))
+    return value if value == 0 and match.group(1)[0] == "-" else number(value)
 
 
 @js_function

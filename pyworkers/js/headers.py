@@ -35,7 +35,8 @@ RawHeaders = list[tuple[bytes, bytes]]
 _INVALID_NAME: Final = re.compile(r'[\x00-\x20\x7f()<>@,;:\\"/\[\]?={}]')
 _INVALID_VALUE: Final = re.compile(r"[\x00\r\n]")
 _WHITESPACE: Final = " \t\r\n"
-_UPPER_TO_LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+# The runtime takes the bytes of a name for Latin-1 when it makes them lower case, which breaks some of UTF-8.
+_LOWER_BYTES: Final = bytes(range(256)).decode("latin-1").lower().encode("latin-1")
 _IMMUTABLE: Final = "Can't modify immutable headers."
 _PAIR_LENGTH: Final = (
     "To initialize a Headers object from a sequence, each inner sequence must have exactly two elements."
@@ -311,7 +312,9 @@ def normalize_value(value: str) -> str:
 def _key(name: str) -> str:
     if _INVALID_NAME.search(name):
         raise type_error("Invalid header name.")
-    return name.lower() if name.isascii() else scalar_string(name).translate(_UPPER_TO_LOWER)
+    if name.isascii():
+        return name.lower()
+    return scalar_string(name).encode().translate(_LOWER_BYTES).decode("utf-8", "replace")
 
 
 def _arguments(method: str, name: object, value: object) -> tuple[str, str]:

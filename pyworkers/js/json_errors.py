@@ -180,6 +180,8 @@ class _Scanner:
             raise _Found("Unexpected end of JSON input")
         if text[at] == '"':
             self._fail_at("Unexpected string in JSON")
+        if text[at] in "-0123456789":
+            self._fail_at("Unexpected number in JSON")
         if len(text) <= 2 * _CONTEXT:
             shown = f'"{text}"'
         elif at < _CONTEXT:

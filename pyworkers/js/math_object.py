@@ -42,7 +42,7 @@ class Math(JsProxy, js_name="Math"):
     @js_method
     def round(self, value: object = None) -> int | float:
         """The nearest whole number; halves go up."""
-        return _whole(lambda x: math.floor(x + 0.5), value)
+        return _whole(lambda x: math.floor(x) + (x - math.floor(x) >= 0.5), value)
 
     @js_method
     def abs(self, value: object = None) -> int | float:
@@ -111,7 +111,10 @@ _add_math_functions()
 
 def _whole(function: Any, value: object) -> int | float:
     x = to_number(value)
-    return number(float(function(x))) if math.isfinite(x) else x
+    if not math.isfinite(x):
+        return x
+    result = number(float(function(x)))
+    return -0.0 if result == 0 and math.copysign(1, x) < 0 else result
 
 
 def _extreme(function: Any, values: tuple[object, ...], empty: float) -> int | float:

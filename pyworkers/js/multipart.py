@@ -91,6 +91,8 @@ def parse_multipart(data: bytes, boundary: str) -> list[tuple[str, FormValue]]:
         end = _HEADERS_END.search(data, position)
         if end is None:
             raise type_error("No multipart message header termination found.")
+        if end.start() == position:
+            raise type_error("FormData part had invalid headers.")
         name, filename, kind = _read_part_headers(data[position : end.end()].decode("utf-8", "replace"))
         stop = data.find(delimiter, end.end())
         position = stop + len(delimiter)

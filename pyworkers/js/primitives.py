@@ -10,10 +10,17 @@ Source: tc39.es/ecma262, section 7.1 (type conversion); pyodide.org/en/stable/us
 from __future__ import annotations
 
 import math
+import re
 import struct
 from typing import ClassVar, Final
 
 MAX_SAFE_INTEGER: Final = 2**53 - 1
+# What the language takes for blank.
+WHITESPACE: Final = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+_INTEGER: Final = re.compile("0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+")
+_DECIMAL: Final = re.compile(r"[+-]?(?:Infinity|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)")
 
 
 class JsNull:
@@ -135,7 +142,7 @@ def to_number(value: object) -> float:
     if value is jsnull:
         return 0.0
     if isinstance(value, str):
-        return _string_to_number(value.strip())
+        return _string_to_number(value.strip(WHITESPACE))
     value_of = getattr(value, "valueOf", None)
     inner = value if value_of is None else value_of()
     return math.nan if inner is value else to_number(inner)
@@ -163,11 +170,11 @@ def _string_to_number(text: str) -> float:
     if not text:
         return 0.0
     try:
-        if text[:2].lower() in ("0x", "0o", "0b"):
+        if _INTEGER.fullmatch(text):
             return float(int(text, 0))
-        return math.nan if "_" in text or text.lower().lstrip("+-") in ("inf", "nan") else float(text)
-    except ValueError:
-        return math.nan
+        return float(text) if _DECIMAL.fullmatch(text) else math.nan
+    except (ValueError, OverflowError):  # more digits than Python reads, or than a float holds
+        return math.inf
 
 
 def _float_to_string(value: float) -> str:

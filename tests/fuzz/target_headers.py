@@ -79,6 +79,6 @@ def _headers(name: str, value: str) -> None:
     if isinstance(outcome(headers.append, name, value), JsException):
         return
     assert headers.has(name)
-    assert [key for key, _ in headers.entries()] == [name.encode().lower().decode()]
+    assert [key for key, _ in headers.entries()] == [name.lower()] or not name.isascii()
     copy = js.Headers.new(JsArray([JsArray([name, headers.get(name)])]))
     assert copy.get(name) == headers.get(name)

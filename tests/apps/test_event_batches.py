@@ -3,7 +3,6 @@
 import itertools
 import json
 import uuid
-from dataclasses import replace
 
 import pytest
 from inference_ui_api.events import MAX_EVENTS, Event, read_batch
@@ -56,12 +55,12 @@ def test_what_the_published_clients_send():
         )
     ]
     node = [{"event": "click", "data": {"a": 1}}]
-    assert read(node).events == [replace(CLICK, properties={"a": 1})]
+    assert read(node).events == [CLICK._replace(properties={"a": 1})]
     mcp = {
         "events": [{"type": "click", "data": {"a": 1}, "metadata": {"x": 1}}],
         "metadata": {"source": "mcp", "batchId": "b"},
     }
-    assert read(mcp).events == [replace(CLICK, properties={"a": 1}, metadata={"source": "mcp", "batchId": "b", "x": 1})]
+    assert read(mcp).events == [CLICK._replace(properties={"a": 1}, metadata={"source": "mcp", "batchId": "b", "x": 1})]
 
 
 def test_events_without_a_session_share_one():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,10 +30,10 @@ WHERE ?6 < 0 OR events_count + excluded.events_count <= ?6"""
 _READ: Final = "SELECT events_count AS current FROM usage WHERE tenant_id = ?1 AND month = ?2"
 _GRANTED: Final = "EXISTS (SELECT 1 FROM usage WHERE tenant_id = ?1 AND month = ?2 AND grant_id = ?3)"
 
-_INSERT: Final = f"""INSERT INTO events (tenant_id, id, event, component, properties, metadata, user_id, session_id,
-  timestamp_ms, created_at_ms)
-SELECT ?1, value ->> 'id', value ->> 'event', value ->> 'component', value -> 'properties', value -> 'metadata',
-  value ->> 'userId', value ->> 'sessionId', value ->> 'timestamp', ?4
+# A row is an array, not an object: it is shorter, and read in less time.
+_INSERT: Final = f"""INSERT INTO events (tenant_id, id, event, component, properties, user_id, session_id, timestamp_ms,
+  metadata, created_at_ms)
+SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value -> 3, value ->> 4, value ->> 5, value ->> 6, value -> 7, ?4
 FROM json_each(?5)
 WHERE {_GRANTED} ON CONFLICT (tenant_id, id) DO NOTHING"""  # noqa: S608  # of constants
 
@@ -93,7 +93,7 @@ async def store_events(data: TenantData, events: Sequence[Event], *, limit: int,
     return Stored(sum(changed for _, changed in results[1 : 1 + len(arrays)]))
 
 
-def _json_arrays(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _json_arrays(rows: Iterable[Any]) -> Iterator[str]:
     """Yield JSON arrays of the rows, none longer than a bound value may be."""
     rows = list(rows)
     if len(rows) <= FEW_ROWS:
@@ -114,17 +114,10 @@ def _json_arrays(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     yield f"[{','.join(array)}]"
 
 
-def _row(event: Event) -> dict[str, Any]:
-    row = {
-        "id": event.id,
-        "event": event.event,
-        "component": event.component,
-        "properties": event.properties,
-        "userId": event.user_id,
-        "sessionId": event.session_id,
-        "timestamp": event.timestamp_ms,
-    }
-    return row if event.metadata is None else {**row, "metadata": event.metadata}
+def _row(event: Event) -> Sequence[Any]:
+    """Return what `_INSERT` takes; the metadata is left out where there is none."""
+    row = event.id, event.event, event.component, event.properties, event.user_id, event.session_id, event.timestamp_ms
+    return row if event.metadata is None else (*row, event.metadata)
 
 
 def _session_rows(events: Sequence[Event]) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from .web import HttpError
 
@@ -27,9 +27,8 @@ MAX_TIMESTAMP_MS = 8_640_000_000_000_000  # the last moment that JavaScript's Da
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event, checked.
+class Event(NamedTuple):
+    """One event, checked. A tuple, because a body has up to a thousand: it is made in a quarter of the time.
 
     Attributes:
         metadata: what the sender said about the event, beside its properties; None where it said nothing.
@@ -126,14 +125,14 @@ def _event(item: Any, common: Mapping[str, Any], default_session: str, now_ms: i
         component = properties["component"][:MAX_NAME_CHARACTERS]
     session = _identity(item, "sessionId") or _identity(common, "sessionId") or default_session
     return Event(
-        id=_identity(item, "id") or new_id(),
-        event=name,
-        component=component,
-        properties=properties,
-        metadata=metadata,
-        user_id=_identity(item, "userId") or _identity(common, "userId"),
-        session_id=session,
-        timestamp_ms=_timestamp_ms(item.get("timestamp"), now_ms),
+        _identity(item, "id") or new_id(),
+        name,
+        component,
+        properties,
+        metadata,
+        _identity(item, "userId") or _identity(common, "userId"),
+        session,
+        _timestamp_ms(item.get("timestamp"), now_ms),
     )
 
 

@@ -118,14 +118,13 @@ class Event(
 class CustomEvent(Event, read_only="detail"):
     """An event with a ``detail`` of any kind."""
 
-    detail: Any = jsnull
+    detail: Any = None
 
     @classmethod
     def of_init(cls, type_: str, init: object) -> CustomEvent:
         """Read ``detail``."""
         event = cls(type_)
-        detail = get_property(init, "detail")
-        event.detail = jsnull if detail is None else detail
+        event.detail = get_property(init, "detail")
         return event
 
 

@@ -183,7 +183,7 @@ def test_event_classes_read_their_fields():
     message = js.MessageEvent.new("message", data="d")
     close = js.CloseEvent.new("close", code=1001, reason="bye", wasClean=True)
     error = js.ErrorEvent.new("error", message="m", error="e")
-    assert (custom.type, custom.detail.a, js.CustomEvent.new("x").detail) == ("c", 1, jsnull)
+    assert (custom.type, custom.detail.a, js.CustomEvent.new("x").detail) == ("c", 1, None)
     assert (message.data, close.code, close.reason, close.wasClean) == ("d", 1001, "bye", True)
     assert (error.message, error.error, error.lineno) == ("m", "e", 0)
 

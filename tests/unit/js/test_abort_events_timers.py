@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from pyworkers.js.objects import JsArray
-from pyworkers.js.primitives import jsnull
 from pyworkers.js.realm import REALM, Realm
 from pyworkers.js.scope import module as js
 from pyworkers.js.timers import cancel_timers

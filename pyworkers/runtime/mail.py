@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,8 +17,11 @@ from typing import Any, Final
 from pyworkers.bindings.email import SendEmail as SendEmailBinding
 from pyworkers.bindings.email import read_raw, remote
 from pyworkers.bindings.email_parsing import ParsedEmail, parse_email
+from pyworkers.bindings.failures import tell
 from pyworkers.clock import Clock
 from pyworkers.config.tables import SendEmail
+from pyworkers.engines.files import file_errors
+from pyworkers.errors import EngineError
 from pyworkers.js.headers import Headers
 from pyworkers.js.primitives import is_nullish, to_string
 from pyworkers.js.promise import JsPromise
@@ -77,12 +81,21 @@ class Mailbox:
         )
 
     async def keep(self, how: str, sender: str, recipients: list[str], raw: bytes) -> None:
-        """Keep a message that leaves a worker."""
+        """Keep a message that leaves a worker.
+
+        Raises:
+            JsException: it could not be written; the terminal gets the reason.
+        """
         path = None
         if self._folder is not None:
             moment = datetime.fromtimestamp(self._clock.now_s(), UTC)
             path = self._folder / f"{moment:%Y%m%dT%H%M%S.%f}-{how}-{uuid.uuid4().hex[:8]}.eml"
-            await asyncio.to_thread(_write, path, raw)
+            try:
+                with file_errors(path):
+                    await asyncio.to_thread(_write, path, raw)
+            except EngineError as error:
+                tell(error)
+                raise JsException("Error", f"internal error; reference = {secrets.token_hex(12)}") from error
         self.sent.append(SentMail(how, sender, tuple(recipients), raw, path))
         _log.info("e-mail from %s to %s%s", sender, ", ".join(recipients), f": {path}" if path else "")
 
@@ -200,4 +213,9 @@ async def _checked_reply(incoming: ParsedEmail, message: Any) -> bytes:
 
 def _write(path: Path, raw: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(raw)
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        temporary.write_bytes(raw)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

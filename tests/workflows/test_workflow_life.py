@@ -386,9 +386,9 @@ def test_broken_state_is_told_of_and_stops_nothing(write_project: WriteProject, 
         assert await _error(project.env.WF.get("i")) == text
 
     run(folder, test)
-    assert [message.partition(" cannot be read: ")[0] for message in caplog.messages] == [
-        "workflow orders: its instances"
-    ]
+    reason = f"{folder}/state/workflows/orders.sqlite cannot be read as a SQLite database: file is not a database"
+    told = f"{reason}; move the file away, or restore a copy"
+    assert caplog.messages == [f"workflow orders: its instances cannot be read: {reason}", told, told]
 
 
 def test_each_attempt_has_cpu_time_of_its_own(write_project: WriteProject) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from pyworkers.bindings.failures import tell
 from pyworkers.engines.d1.protocol import Refusal, SqlError, StatementRefused
 from pyworkers.engines.durable.protocol import QueryCanceled
-from pyworkers.errors import EngineBusy, EngineCorrupt, EngineError
+from pyworkers.errors import EngineBusy, EngineClosed, EngineCorrupt, EngineError
 from pyworkers.js.values import JsException
 
 _REFUSALS: Final = {
@@ -45,6 +46,7 @@ def storage_error(error: EngineError) -> JsException:
 
 
 def _text_of(error: EngineError) -> str:
+    """Return the platform's text; what is no matter of SQL is told at the terminal too."""
     if isinstance(error, SqlError):
         where = "" if error.offset is None else f" at offset {error.offset}"
         more = "" if error.extended_code is None else f" (extended: {error.extended_code})"
@@ -53,6 +55,8 @@ def _text_of(error: EngineError) -> str:
         return _REFUSALS[error.refusal]
     if isinstance(error, QueryCanceled):
         return "SQLite query was canceled because the database was deleted."
+    if not isinstance(error, EngineClosed):
+        tell(error)
     if isinstance(error, EngineBusy):
         return "database is locked: SQLITE_BUSY"
     if isinstance(error, EngineCorrupt):

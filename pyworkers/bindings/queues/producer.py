@@ -11,9 +11,11 @@ from random import getrandbits
 from typing import Any, Final, Protocol
 
 from pyworkers.bindings.arguments import check_option_bag, optional_int32
+from pyworkers.bindings.failures import tell
 from pyworkers.bindings.queues.bodies import CONTENT_TYPES, encode_body, is_sendable
 from pyworkers.clock import Clock
 from pyworkers.engines.queues import Backlog, NewMessage
+from pyworkers.errors import EngineError
 from pyworkers.js.dates import Date
 from pyworkers.js.objects import JsMap
 from pyworkers.js.primitives import is_nullish, to_string
@@ -29,6 +31,7 @@ MAX_DELAY_S: Final = 86_400
 _CLASS: Final = "WorkerQueue"
 _REQUEST: Final = "MessageSendRequest"
 _SERVER_ERROR: Final = "Internal Server Error"
+_UNKNOWN: Final = "Unknown Internal Error (15000)"
 _log = logging.getLogger("pyworkers.queues")
 
 
@@ -94,11 +97,7 @@ class WorkerQueue(JsProxy):
         draft = _draft(body, None if given is None else to_string(given).lower(), given, self._default_type)
         if self._queue.has_consumer:
             self._refuse("send", _message_problem(draft) or _delay_problem(delay_s))
-        before = await self._queue.metrics()
-        now_ms = self._clock.now_ms()
-        self._before_output()
-        await self._queue.send((self._message(draft, delay_s, now_ms),))
-        return _answer(before)
+        return await self._keep("send", [(draft, delay_s)])
 
     @js_async
     async def sendBatch(self, messages: Any = MISSING, options: Any = None) -> JsObject:
@@ -117,18 +116,31 @@ class WorkerQueue(JsProxy):
             delays = [batch_delay_s, *(delay_s for _, delay_s in drafts)]
             problems = (_batch_problem([draft for draft, _ in drafts]), *map(_delay_problem, delays))
             self._refuse("sendBatch", next((problem for problem in problems if problem is not None), None))
-        before = await self._queue.metrics()
-        now_ms = self._clock.now_ms()
-        self._before_output()
-        await self._queue.send(
-            [self._message(draft, batch_delay_s if delay_s is None else delay_s, now_ms) for draft, delay_s in drafts]
-        )
-        return _answer(before)
+        delayed = [(draft, batch_delay_s if delay_s is None else delay_s) for draft, delay_s in drafts]
+        return await self._keep("sendBatch", delayed)
 
     @js_async
     async def metrics(self, *_: object) -> JsObject:
         """Tell how many messages wait, their size, and when the next of them was sent; all approximate."""
-        return _shown(await self._queue.metrics())
+        try:
+            return _shown(await self._queue.metrics())
+        except EngineError as error:
+            raise self._storage_failure("metrics", error) from error
+
+    async def _keep(self, method: str, drafts: Sequence[tuple[Draft, int | None]]) -> JsObject:
+        try:
+            before = await self._queue.metrics()
+            now_ms = self._clock.now_ms()
+            self._before_output()
+            await self._queue.send([self._message(draft, delay_s, now_ms) for draft, delay_s in drafts])
+        except EngineError as error:
+            raise self._storage_failure(method, error) from error
+        return _answer(before)
+
+    def _storage_failure(self, method: str, error: EngineError) -> JsException:
+        """Return the platform's error for storage that fails; the terminal gets the reason."""
+        tell(error)
+        return JsException("Error", _UNKNOWN if self._exposes_codes else f"Queue {method} failed: {_SERVER_ERROR}")
 
     def _message(self, draft: Draft, delay_s: int | None, now_ms: int) -> NewMessage:
         if delay_s is None:
@@ -144,7 +156,7 @@ class WorkerQueue(JsProxy):
         if not self._exposes_codes:
             raise JsException("Error", f"Queue {method} failed: {text}")
         _log.warning("%s() to the queue %s failed: %s", method, self._queue.name, detail)
-        raise JsException("Error", "Unknown Internal Error (15000)")
+        raise JsException("Error", _UNKNOWN)
 
 
 Draft = tuple[bytes, str]  # body and content type

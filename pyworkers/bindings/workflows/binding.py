@@ -15,9 +15,9 @@ from pyworkers.bindings.workflows.failures import (
     EMPTY_BATCH,
     INVALID_ID,
     NOT_FOUND,
-    STORAGE_FAILURE,
     crossed,
     remote,
+    storage_failure,
 )
 from pyworkers.bindings.workflows.host import WorkflowHost
 from pyworkers.bindings.workflows.limits import is_instance_id
@@ -191,7 +191,7 @@ def _answered() -> Iterator[None]:
     except JsException as error:
         raise remote(crossed(error)) from error
     except EngineError as error:
-        raise remote(JsException("Error", STORAGE_FAILURE)) from error
+        raise remote(storage_failure(error)) from error
 
 
 def _received(value: Any) -> Any:

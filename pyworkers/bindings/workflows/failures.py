@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from pyworkers.bindings.failures import tell
+from pyworkers.errors import EngineClosed, EngineError
 from pyworkers.js.error_names import ERROR_NAMES
 from pyworkers.js.values import JsException
 
@@ -34,6 +36,13 @@ NO_DURATION: Final = (
     "NOT NULL constraint failed: priority_queue.target_timestamp: SQLITE_CONSTRAINT "
     "(extended: SQLITE_CONSTRAINT_NOTNULL)"
 )
+
+
+def storage_failure(error: EngineError) -> JsException:
+    """Return what a worker sees of an engine's error; the terminal gets its reason."""
+    if not isinstance(error, EngineClosed):
+        tell(error)
+    return JsException("Error", STORAGE_FAILURE)
 
 
 def crossed(error: JsException) -> JsException:

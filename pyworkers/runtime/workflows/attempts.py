@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from pyworkers.bindings.failures import tell
 from pyworkers.bindings.workflows.durations import milliseconds
 from pyworkers.bindings.workflows.failures import crossed, is_non_retryable
 from pyworkers.engines.workflows import StepRecord
@@ -162,6 +163,7 @@ class Attempts:
         try:
             self._store.finish(step, value, *logs)
         except EngineError as error:
+            tell(error)
             text = f"Storage failure for {self._target} due to internal error."
             raise JsException("WorkflowInternalError", text) from error
         except JsException as error:

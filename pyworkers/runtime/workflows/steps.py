@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from pyworkers.bindings.workflows.durations import milliseconds
-from pyworkers.bindings.workflows.failures import IN_THE_PAST, NO_DURATION, STORAGE_FAILURE, crossed
+from pyworkers.bindings.workflows.failures import IN_THE_PAST, NO_DURATION, crossed, storage_failure
 from pyworkers.bindings.workflows.limits import DEFAULT_EVENT_TIMEOUT, check_step_name, resolve_config
 from pyworkers.engines.workflows import SentEvent, StepRecord
 from pyworkers.errors import EngineError
@@ -138,7 +138,7 @@ class Steps:
         except JsException as error:
             raise crossed(error) from error.__cause__
         except EngineError as error:
-            raise JsException("Error", STORAGE_FAILURE) from error
+            raise storage_failure(error) from error
         finally:
             gate.steps_open -= 1
 

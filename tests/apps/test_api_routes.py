@@ -223,4 +223,5 @@ async def test_migrations_are_noted_as_wrangler_notes_them(worker, env):
         {"id": 1, "name": "0001_events_and_flows.sql"},
         {"id": 2, "name": "0002_accounts.sql"},
         {"id": 3, "name": "0003_sessions_and_enrichment.sql"},
+        {"id": 4, "name": "0004_indexes.sql"},
     ]

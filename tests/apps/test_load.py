@@ -123,8 +123,8 @@ def described(answer):
 
 
 def memory_mb(pid):
-    """The resident memory."""
-    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
+    """The resident memory but for pages of files: those come and go as the machine has room."""
+    return int(re.search(r"RssAnon:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
 
 
 async def load(application):

@@ -64,8 +64,7 @@ def invalid(field: str, problem: str) -> HttpError:
 
 def json_response(data: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return compact JSON."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return Response(text, status=status, headers={"content-type": "application/json", **(headers or {})})
+    return Response(_encode(data), status=status, headers={"content-type": "application/json", **(headers or {})})
 
 
 async def read_json(request: Request, *, max_bytes: int) -> Any:
@@ -86,7 +85,7 @@ def parse_json(raw: bytes) -> Any:
     if not raw.strip():
         raise HttpError(400, "Invalid request: body must be JSON, it is empty", field="body")
     try:
-        data = json.loads(raw, parse_constant=_refuse_constant)
+        data = _DECODER.decode(raw.decode(json.detect_encoding(raw), "surrogatepass"))
     except RecursionError:
         raise HttpError(400, "Invalid request: body is nested too deeply", field="body") from None
     except ValueError as error:
@@ -172,3 +171,8 @@ class _NotJson(ValueError):
 
 def _refuse_constant(name: str) -> Any:
     raise _NotJson(f"{name} is not JSON")
+
+
+# `json.dumps` and `json.loads` would make these at every call.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from outcomes import outcome
+from fuzz_outcome import outcome
 from source import Source
 
 from pyworkers.js.buffers import TYPED_ARRAYS, ArrayBuffer

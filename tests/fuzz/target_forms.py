@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from outcomes import outcome
+from fuzz_outcome import outcome
 from source import Source
 
 from pyworkers.js.blob import File

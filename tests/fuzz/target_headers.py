@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from outcomes import outcome
+from fuzz_outcome import outcome
 from source import Source, as_text
 
 from pyworkers.bindings.cache.ranges import parse_ranges

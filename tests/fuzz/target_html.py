@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
-from outcomes import outcome
+from fuzz_outcome import outcome
 from source import Source
 
 from pyworkers.js.html.rewriter import Rewriter, Rule

@@ -13,7 +13,11 @@ const lastText = ({ messages }) => (messages.at(-1)?.role === "assistant" ? text
 
 async function chat(config, settings = {}) {
   const errors = [];
-  const hook = await renderHook(() => useChat({ id: "chat-1", onError: (error) => errors.push(error.message), ...settings }), {
+  const onError = (error) => {
+    console.error(error); // seen where the case fails
+    errors.push(error.message);
+  };
+  const hook = await renderHook(() => useChat({ id: "chat-1", onError, ...settings }), {
     show: lastText,
     wrap: provider(config),
   });

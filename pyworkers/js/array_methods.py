@@ -88,10 +88,6 @@ class ArrayMethods(JsProxy):
         for index, item in enumerate(self._listed()):
             call(check, item, index, self)
 
-    def keys(self) -> Iterator[int]:
-        """The indices."""
-        return iter(range(len(self._listed())))
-
     def values(self) -> Iterator[Any]:
         """The items."""
         return iter(self._listed())

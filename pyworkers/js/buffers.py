@@ -42,14 +42,18 @@ class JsBuffer(JsProxy):
         """Overwrite the buffer with the bytes of ``source``, which must be as long."""
         data = memoryview(source).cast("B")
         if len(data) != len(self.view):
-            raise ValueError("cannot assign from Python buffer: the sizes differ")
+            raise ValueError(
+                f"cannot assign to TypedArray of length {len(data)} from buffer of length {len(self.view)}"
+            )
         self.view[:] = data
 
     def assign_to(self, target: bytearray | memoryview) -> None:
         """Copy the bytes into ``target``, which must be as long."""
         data = memoryview(target).cast("B")
         if len(data) != len(self.view):
-            raise ValueError("cannot assign to Python buffer: the sizes differ")
+            raise ValueError(
+                f"cannot assign from TypedArray of length {len(self.view)} to buffer of length {len(data)}"
+            )
         data[:] = self.view
 
     def to_file(self, file: BinaryIO) -> None:
@@ -298,8 +302,13 @@ class TypedArray(ArrayBufferView, ArrayMethods):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return type(self)(ArrayBuffer(bytearray(self.items[index].tobytes())))
-        return number(self.items[index])
+            raise NotImplementedError("Slice subscripting isn't implemented for typed arrays")
+        if not isinstance(index, int):
+            raise TypeError(f"list indices must be integers or slices, not {type(index).__name__}")
+        try:
+            return number(self.items[index])
+        except IndexError:
+            raise IndexError(index) from None
 
     def __setitem__(self, index: int, value: object) -> None:
         self.items[index] = self._coerce(value)

@@ -219,8 +219,8 @@ class _Writer:
         self.stack.append(id(value))
         self.path.append((key, value))
         inner = margin + self.indent
-        if isinstance(value, JsArray):
-            parts = [self.write(str(i), item, inner) or "null" for i, item in enumerate(value.items_)]
+        if isinstance(value, JsArray | list | tuple):
+            parts = [self.write(str(i), item, inner) or "null" for i, item in enumerate(value)]
             result = self.join("[", parts, "]", inner, margin)
         else:
             result = self.join("{", self.members(value, inner), "}", inner, margin)

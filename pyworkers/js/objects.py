@@ -81,13 +81,35 @@ class JsArray(ArrayMethods, js_name="Array"):
         return item in self.items_
 
     def __getitem__(self, index: Any) -> Any:
-        return JsArray(self.items_[index]) if isinstance(index, slice) else self.items_[index]
+        try:
+            return JsArray(self.items_[index]) if isinstance(index, slice) else self.items_[index]
+        except IndexError:
+            raise IndexError(index) from None
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(index, int) and index >= len(self.items_):
+            self.items_.extend([None] * (index + 1 - len(self.items_)))
         self.items_[index] = value
 
     def __delitem__(self, index: Any) -> None:
-        del self.items_[index]
+        try:
+            del self.items_[index]
+        except IndexError:
+            raise IndexError(index) from None
+
+    def __add__(self, other: Any) -> JsArray:
+        if not isinstance(other, JsArray | list | tuple):
+            return NotImplemented
+        return JsArray([*self.items_, *other])
+
+    def __iadd__(self, other: Iterable[Any]) -> Self:  # type: ignore[misc]  # it takes what a list's takes
+        self.items_.extend(other)
+        return self
+
+    def __mul__(self, times: Any) -> JsArray:
+        return JsArray(self.items_ * times) if isinstance(times, int) else NotImplemented
+
+    __rmul__ = __mul__
 
     def push(self, *items: object) -> int:
         """``Array.prototype.push``."""
@@ -205,6 +227,22 @@ class JsArray(ArrayMethods, js_name="Array"):
         return type(self)(items)
 
 
+def _pairs(entries: Any) -> Iterator[tuple[Any, Any]]:
+    """Iterate entries as JavaScript does where it makes a map of them.
+
+    Raises:
+        JsException: TypeError, for what is no entry.
+    """
+    for entry in iterate(entries):
+        if isinstance(entry, JsArray):
+            key, value = [*entry.items_[:2], None, None][:2]
+        elif isinstance(entry, list | tuple):
+            key, value = [*entry[:2], None, None][:2]
+        else:
+            raise type_error(f"Iterator value {to_string(entry)} is not an entry object")
+        yield key, value
+
+
 def _flat(items: Iterable[Any], depth: int) -> Iterator[Any]:
     for item in items:
         if isinstance(item, JsArray) and depth > 0:
@@ -219,7 +257,7 @@ class ObjectFunctions:
     @staticmethod
     def static_fromEntries(entries: Iterable[Iterable[object]] = ()) -> JsObject:
         """``Object.fromEntries``: keys become strings."""
-        return JsObject({to_string(key): value for key, value in entries})
+        return JsObject({to_string(key): value for key, value in _pairs(entries)})
 
     @staticmethod
     def static_keys(value: Any = None) -> JsArray:
@@ -328,7 +366,7 @@ class JsMap(JsProxy, js_name="Map"):
     @classmethod
     def js_new(cls, *args: Any) -> JsProxy:
         """``new Map(entries)``."""
-        return cls(iterate(args[0]) if args and args[0] else ())  # type: ignore[arg-type]  # checked by unpacking
+        return cls(_pairs(args[0]) if args and not is_nullish(args[0]) else ())
 
     @property
     def size(self) -> int:

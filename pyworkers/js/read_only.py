@@ -36,6 +36,12 @@ def is_constant(name: str) -> bool:
     return _CONSTANT.fullmatch(name) is not None
 
 
+def is_of_language(kind: str) -> bool:
+    """Tell whether a class that is constructed with ``new`` alone is the language's own, and not the platform's."""
+    is_collection = kind in _GETTERS_ONLY or kind in ("FinalizationRegistry", "WeakMap", "WeakRef", "WeakSet")
+    return is_collection or _TYPED_ARRAY.match(kind) is not None
+
+
 def refuse_to_set(target: JsProxy, _value: object, *, name: str) -> NoReturn:
     """Raise what a script sees that sets a property which can only be read.
 

@@ -109,14 +109,21 @@ def current_realm() -> Realm:
     return REALM.get(default_realm)
 
 
-def _warn_invisible_dict(name: str) -> None:
-    current_realm().console(
+def _is_visible(name: str) -> bool:
+    """Tell whether JavaScript sees a dict's key, and warn where it does not."""
+    realm = current_realm()
+    if not realm.compat.pyodide_version.startswith("0.26"):
+        return True
+    if not name:
+        return False
+    realm.console(
         "warn",
         (
             f"A Python dict was passed to a JavaScript API, which cannot see its key {name!r}. Pass "
             "to_js(d, dict_converter=Object.fromEntries), or keyword arguments.",
         ),
     )
+    return False
 
 
-values.invisible_dict_hook = _warn_invisible_dict
+values.dict_key_hook = _is_visible

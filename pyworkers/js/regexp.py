@@ -14,6 +14,19 @@ from pyworkers.js.primitives import jsnull, to_string
 from pyworkers.js.values import JsException, JsObject, JsProxy, js_method, type_error
 
 _FLAGS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
+# How Python's messages begin, and V8's words.
+_MISTAKES: Final = {
+    "missing ), unterminated": "Unterminated group",
+    "unterminated character set": "Unterminated character class",
+    "nothing to repeat": "Nothing to repeat",
+    "multiple repeat": "Nothing to repeat",
+    "unbalanced parenthesis": "Unmatched ')'",
+    "bad escape (end of pattern)": "\\ at end of pattern",
+    "min repeat greater than max": "numbers out of order in {} quantifier",
+    "bad character range": "Range out of order in character class",
+    "redefinition of group name": "Duplicate capture group name",
+    "unknown extension": "Invalid group",
+}
 _CONTROLS: Final = {"\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r"}
 _ESCAPED_BY_CODE: Final = frozenset(",-=<>#&!%:;@~'`\"\ufeff")
 _KNOWN_FLAGS: Final = frozenset("dgimsuvy")
@@ -47,7 +60,7 @@ class RegExp(
         try:
             self._pattern = re.compile(_translate(self.source, flags), _python_flags(flags))
         except re.error as error:
-            message = f"Invalid regular expression: /{source}/{flags}: {error.msg}"
+            message = f"Invalid regular expression: /{source}/{flags}: {_explain(error.msg)}"
             raise JsException("SyntaxError", message) from None
 
     @classmethod
@@ -114,6 +127,11 @@ def _escaped(char: str, *, is_first: bool) -> str:
     if not is_escaped and not "\ud800" <= char <= "\udfff":
         return char
     return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"
+
+
+def _explain(message: str) -> str:
+    """Return V8's words for what Python's engine says is wrong."""
+    return next((words for begin, words in _MISTAKES.items() if message.startswith(begin)), message)
 
 
 def _match_array(match: re.Match[str], subject: str) -> JsArray:

@@ -138,7 +138,7 @@ class GlobalScope(ModuleType):
             return self._kept(name, loaded.setdefault(name, _load(*_SOURCES[name])))
         if name[-1:] == "_" and iskeyword(name[:-1]):
             return getattr(self, name[:-1])  # `global_` is how Python spells `global`
-        raise AttributeError(f"module 'js' has no attribute {name!r}")
+        raise AttributeError(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _FIXED:
@@ -158,7 +158,7 @@ class GlobalScope(ModuleType):
     def _with_flag(self, name: str) -> Any:
         """Return a global that not every worker has, so that none is kept."""
         if not current_realm().compat.enabled(_WITH_FLAG[name]):
-            raise AttributeError(f"module 'js' has no attribute {name!r}")
+            raise AttributeError(name)
         if name == "global":
             return self
         return _process() if name == "process" else _load(*_SOURCES[name])

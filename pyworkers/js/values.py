@@ -36,7 +36,7 @@ from pyworkers.js.primitives import (
     to_string_tag,
     typeof,
 )
-from pyworkers.js.read_only import constants_of, is_host, refuse_to_set, setter_but_for
+from pyworkers.js.read_only import constants_of, is_host, is_of_language, refuse_to_set, setter_but_for
 
 R = TypeVar("R")
 
@@ -218,6 +218,10 @@ class JsConstructor(JsProxy, js_name="Function", is_function=True):
             return self.call_without_new(*args)
         if self.python_class.js_new.__func__ is JsProxy.js_new.__func__:  # type: ignore[attr-defined]  # a classmethod
             raise type_error("Illegal constructor")
+        if self.name == "Promise":
+            raise type_error("Promise constructor cannot be invoked without 'new'")
+        if is_of_language(self.name):
+            raise type_error(f"Constructor {self.name} requires 'new'")
         raise type_error(
             f"Failed to construct '{self.name}': Please use the 'new' operator, this object constructor "
             "cannot be called as a function."
@@ -234,17 +238,31 @@ class JsConstructor(JsProxy, js_name="Function", is_function=True):
         return found
 
 
+_OF_EVERY_OBJECT: Final = frozenset(
+    {"hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf"}
+)
+
+
 class Prototype(JsProxy, js_name="Object"):
     """``Class.prototype``: reads give the class's methods, whose first argument is ``this``."""
 
     def __init__(self, cls: type[JsProxy]) -> None:
         self.python_class = cls
 
+    def __getattribute__(self, name: str) -> Any:
+        if name in _OF_EVERY_OBJECT:  # what this object inherits itself
+            is_plain = name == "toString" and self.python_class is JsObject
+            return Method(to_string_tag if is_plain else getattr(self.python_class, name))
+        return super().__getattribute__(name)
+
     def __getattr__(self, name: str) -> Any:
         try:
             return Method(getattr(self.python_class, name))
         except AttributeError:
             raise AttributeError(name) from None
+
+    def __repr__(self) -> str:
+        return "[object Object]"
 
 
 class Method(JsProxy, js_name="Function"):
@@ -343,7 +361,7 @@ def _set_property_of_error(target: JsException, name: str, value: object) -> Non
 
 JsException.__setattr__ = _set_property_of_error  # type: ignore[method-assign,assignment]  # in the class it hides typos
 JsException.__qualname__ = "JsException"
-JsException.__name__ = "pyodide.ffi.JsException"
+JsException.__name__ = "JsException"
 
 
 def _new_error(name: str, message: object = None, options: object = None, *_: object, **kwargs: object) -> JsException:
@@ -428,8 +446,8 @@ def _array(items: Iterable[object]) -> JsProxy:
     return JsArray(items)
 
 
-def _ignore(_name: str) -> None:
-    return None
+def _all_visible(_name: str) -> bool:
+    return True
 
 
 def _to_py(value: object, **options: Any) -> Any:
@@ -439,25 +457,34 @@ def _to_py(value: object, **options: Any) -> Any:
 
 
 to_py_hook: Callable[..., Any] = _to_py
-invisible_dict_hook: Callable[[str], None] = _ignore  # the realm module tells the console
+# Tells whether JavaScript sees a dict's key; of a Pyodide so old that it does not the realm module tells the console.
+dict_key_hook: Callable[[str], bool] = _all_visible
 
 
 def own_properties_of(value: object) -> dict[str, object]:
-    """Return the own enumerable properties of any value; primitives and Python objects have none."""
-    return value.own_properties() if isinstance(value, JsProxy) else {}
+    """Return the own enumerable properties of any value.
+
+    A ``dict`` that was passed unconverted has its items; primitives and other Python objects have none.
+    """
+    if isinstance(value, JsProxy):
+        return value.own_properties()
+    if isinstance(value, dict) and value:
+        return {to_string(key): item for key, item in value.items()} if dict_key_hook("") else {}
+    return {}
 
 
 def get_property(value: object, name: str) -> Any:
     """Read ``value.name`` as the platform reads a member of an option bag: ``None`` where it is absent.
 
-    A Python object that was passed unconverted has no properties that JavaScript can see; a ``dict`` in this place
-    is nearly always a mistake, so the realm's console is told.
+    Of a ``dict`` that was passed unconverted JavaScript sees the items as properties, of another Python object nothing.
+
+    Source: observed, Pyodide 0.28.2 and 314.0.7; 0.26 showed none
     """
     if isinstance(value, JsProxy):
         found = getattr(value, name, None)
         return None if found is None else found
     if isinstance(value, dict) and name in value:
-        invisible_dict_hook(name)
+        return value[name] if dict_key_hook(name) else None
     return None
 
 
@@ -499,6 +526,9 @@ def is_callable(value: object) -> bool:
     return callable(value) and not isinstance(value, JsConstructor)
 
 
+_ITERATED_BY_ENTRIES: Final = frozenset({"FormData", "Headers", "LiteralMap", "Map", "URLSearchParams"})
+
+
 def iterate(value: object) -> Iterator[object]:
     """Iterate a value as JavaScript's ``for … of`` does.
 
@@ -507,6 +537,8 @@ def iterate(value: object) -> Iterator[object]:
     """
     if isinstance(value, str):
         return iter(value)
+    if isinstance(value, JsProxy) and value.js_name in _ITERATED_BY_ENTRIES:
+        return iter(value.entries())  # Python iterates their keys
     try:
         return iter(value)  # type: ignore[call-overload]  # the TypeError below is the check
     except TypeError:

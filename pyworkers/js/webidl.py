@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from pyworkers.js.objects import JsMap
 from pyworkers.js.primitives import JsNull, is_nullish, to_number, to_string
-from pyworkers.js.values import JsException, JsObject, JsProxy, get_property, own_properties_of, type_error
+from pyworkers.js.realm import current_realm
+from pyworkers.js.values import JsException, JsObject, get_property, own_properties_of, type_error
 
 MISSING: Final[Any] = object()  # an argument that was not given, which is not the same as undefined
 PRIMITIVES: Final = str | bool | int | float
@@ -159,7 +160,11 @@ def pairs_of(value: object, wrong_length: str) -> Iterator[tuple[str, str]] | No
 
 
 def record_of(value: object) -> Iterator[tuple[str, str]]:
-    """Read an object's own properties as strings; a Python object that crossed unconverted has none."""
-    if not isinstance(value, JsProxy):
-        return iter(())
+    """Read an object's own properties as strings; a Python object that crossed unconverted has none, but a dict.
+
+    Raises:
+        JsException: TypeError, for a dict where iterables count as sequences: it iterates its keys, as Python does.
+    """
+    if isinstance(value, dict) and current_realm().compat.enabled("fetch_iterable_type_support"):
+        raise type_error("The iterator does not provide a 'throw' method.")
     return iter([(name, to_string(item)) for name, item in own_properties_of(value).items()])

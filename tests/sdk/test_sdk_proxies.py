@@ -9,6 +9,9 @@ from js import Array, Object
 from pyodide.ffi import JsException, JsProxy, create_once_callable, create_proxy, destroy_proxies, jsnull, to_js
 from shown import error_of, type_name
 
+from pyworkers.config.compat import resolve_compat
+from pyworkers.js.realm import REALM, Realm
+
 pytestmark = [pytest.mark.worker_config("tests/sdk/workers/plain/wrangler.toml"), pytest.mark.usefixtures("runtime")]
 
 NOT_SUBSCRIPTABLE = ("builtins.TypeError", "'pyodide.ffi.JsProxy' object is not subscriptable")
@@ -193,10 +196,26 @@ async def test_integer_names_come_first():
     assert Object.keys(value).to_py() == ["9", "10", "b", "a", "01"]
 
 
-async def test_a_dict_is_invisible_to_javascript(caplog):
-    response = js.Response.new("x", {"status": 404})
-    assert response.status == 200
-    assert js.Response.new("x", to_js({"status": 404}, dict_converter=Object.fromEntries)).status == 404
+async def test_a_dict_is_an_object_to_javascript():
+    assert js.Response.new("x", {"status": 404}).status == 404
+    assert js.Request.new("http://x", {"method": "POST"}).method == "POST"
+    assert js.JSON.stringify({"a": None, "b": (1, [2]), "c": {"d": True}}) == '{"b":[1,[2]],"c":{"d":true}}'
+    assert Object.keys({"a": 1}).to_py() == ["a"]
+    assert Object.assign(Object.new(), {"a": 1}).a == 1
+    assert await error_of(lambda: js.Headers.new({"a": "b"})) == (
+        "pyodide.ffi.JsException",
+        "TypeError: The iterator does not provide a 'throw' method.",
+    )
+
+
+async def test_a_dict_was_opaque_to_javascript_in_the_first_pyodide(caplog):
+    token = REALM.set(Realm(compat=resolve_compat("2024-09-01", ("python_workers",))))
+    try:
+        assert js.Response.new("x", {"status": 404}).status == 200
+        assert js.JSON.stringify({"a": 1}) == "{}"
+        assert js.Headers.new({"a": "b"}).get("a") is js.Headers.new().get("a")
+    finally:
+        REALM.reset(token)
     assert caplog.messages == [
         "A Python dict was passed to a JavaScript API, which cannot see its key 'status'. Pass "
         "to_js(d, dict_converter=Object.fromEntries), or keyword arguments."

@@ -192,11 +192,9 @@ def test_python_objects_that_were_not_converted_are_refused_and_the_console_says
         "Failed to execute 'digest' on 'SubtleCrypto': parameter 2 is not of type 'Array'.",
     )
     assert second == first
-    assert told[0] == (
-        "warn",
-        "Python bytes were passed to crypto.subtle, which cannot see into them. Pass to_js(data).",
-    )
-    assert "cannot see its key 'name'" in told[1][1]
+    assert told == [
+        ("warn", "Python bytes were passed to crypto.subtle, which cannot see into them. Pass to_js(data)."),
+    ]
 
 
 def test_an_rsa_pair_is_made_in_a_thread_and_signs() -> None:

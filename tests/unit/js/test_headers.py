@@ -47,8 +47,8 @@ def test_a_map_and_a_plain_object_are_read_by_their_entries():
     ]
 
 
-def test_a_raw_python_dict_shows_javascript_nothing():
-    assert listed(new({"a": "1"})) == []
+def test_a_raw_python_dict_is_an_iterable_of_its_keys():
+    assert message_of(lambda: new({"a": "1"})) == "The iterator does not provide a 'throw' method."
 
 
 def test_an_inner_sequence_must_have_two_items():

@@ -114,8 +114,8 @@ def test_undefined_and_null_init_are_defaults():
         assert R.new("x", init).header_list() == [TEXT]
 
 
-def test_a_raw_python_dict_as_init_is_invisible_to_javascript():
-    assert R.new("x", {"status": 404}).status == 200
+def test_a_raw_python_dict_is_an_init():
+    assert R.new("x", {"status": 404}).status == 404
 
 
 def test_a_web_socket_needs_status_101():

@@ -107,5 +107,5 @@ def test_some_constructors_can_be_called_without_new():
     error = js.Error("boom")
     assert (isinstance(error, JsException), str(error)) == (True, "Error: boom")
     assert list(js.Array(1, 2)) == [1, 2]
-    with pytest.raises(JsException, match="Please use the 'new' operator"):
+    with pytest.raises(JsException, match="Constructor Map requires 'new'"):
         js.Map()

@@ -6,7 +6,16 @@ import pytest
 
 from pyworkers.js.objects import JsArray, JsMap, JsSet
 from pyworkers.js.primitives import JsBigInt, jsnull, to_boolean, to_number, to_string, typeof
-from pyworkers.js.values import JsConstructor, JsException, JsObject, JsProxy, dom_exception, get_property, type_error
+from pyworkers.js.values import (
+    JsConstructor,
+    JsException,
+    JsObject,
+    JsProxy,
+    dom_exception,
+    get_property,
+    own_properties_of,
+    type_error,
+)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +133,7 @@ def test_constructors_make_instances_with_new_only():
     assert isinstance(JsMap.constructor, JsConstructor)
     assert isinstance(JsMap.constructor, JsProxy)
     assert JsMap.constructor.new([["a", 1]]).to_py() == {"a": 1}
-    with pytest.raises(JsException, match="cannot be called as a function"):
+    with pytest.raises(JsException, match="Constructor Map requires 'new'"):
         JsMap.constructor()
 
 
@@ -148,8 +157,10 @@ def test_error_classes_follow_the_name():
     ]  # fmt: skip
 
 
-def test_a_python_dict_has_no_properties_for_javascript():
-    assert get_property({"status": 404}, "status") is None
+def test_a_python_dict_shows_its_items_to_javascript():
+    assert get_property({"status": 404}, "status") == 404
+    assert get_property({"status": 404}, "nope") is None
+    assert own_properties_of({"a": 1, 2: "b"}) == {"a": 1, "2": "b"}
 
 
 def test_identity_is_equality():

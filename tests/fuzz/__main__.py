@@ -69,7 +69,7 @@ def _fuzz(name: str, args: list[str]) -> None:
 
     with atheris.instrument_imports(include=["pyworkers"]):
         target = import_module(f"target_{name}")
-    source = import_module("source").Source
+    source = import_module("fuzz_source").Source
     atheris.Setup([name, *args], lambda data: target.fuzz(source(data)))
     atheris.Fuzz()
 

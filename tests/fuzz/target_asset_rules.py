@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from source import Source
+from fuzz_source import Source
 
 from pyworkers.bindings.assets.rules import parse_headers, parse_redirects
 

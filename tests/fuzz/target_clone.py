@@ -6,7 +6,7 @@ import math
 from typing import Any, Final
 
 from fuzz_outcome import outcome
-from source import Source
+from fuzz_source import Source
 
 from pyworkers.js.buffers import TYPED_ARRAYS, ArrayBuffer
 from pyworkers.js.clone import structured_clone

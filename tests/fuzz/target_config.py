@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from source import Source
+from fuzz_source import Source
 
 from pyworkers.config.envfiles import expand_env, parse_env
 from pyworkers.config.jsonc import JsoncError, parse_jsonc

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from source import Source
+from fuzz_source import Source
 
 from pyworkers.js.event_source import EventParser
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fuzz_outcome import outcome
-from source import Source
+from fuzz_source import Source
 
 from pyworkers.js.blob import File
 from pyworkers.js.mime import MimeType

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fuzz_outcome import outcome
-from source import Source, as_text
+from fuzz_source import Source, as_text
 
 from pyworkers.bindings.cache.ranges import parse_ranges
 from pyworkers.js.objects import JsArray

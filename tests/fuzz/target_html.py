@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from fuzz_outcome import outcome
-from source import Source
+from fuzz_source import Source
 
 from pyworkers.js.html.rewriter import Rewriter, Rule
 from pyworkers.js.html.selector_parser import parse_selector

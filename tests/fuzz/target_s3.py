@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from source import Source
+from fuzz_source import Source
 
 from pyworkers.server.s3.chunked import ChunkedDecoder
 from pyworkers.server.s3.conditions import write_condition_of

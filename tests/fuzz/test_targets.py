@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from source import Source
+from fuzz_source import Source
 
 TARGETS = sorted(file.stem for file in Path(__file__).parent.glob("target_*.py"))
 

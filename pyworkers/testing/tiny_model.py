@@ -36,18 +36,20 @@ _WORDS = re.compile(r" ?[A-Za-z]+| ?\d+| ?[^\sA-Za-z\d]+|\s+")
 _UINT32, _FLOAT32, _BOOL, _STRING, _ARRAY, _INT32 = 4, 6, 7, 8, 9, 5
 _F32, _F16 = 0, 1
 _ALIGNMENT = 32
+_STEADY = 500.0  # so much likelier, in logits, is the likeliest token of a steady model
 
 
-def write_tiny_model(path: Path, *, random_weights: bool = False, seed: int = 0) -> Path:
+def write_tiny_model(path: Path, *, random_weights: bool = False, seed: int = 0, is_steady: bool = False) -> Path:
     """Write the model to ``path`` and return it; the same bytes every time.
 
     Args:
         random_weights: write output weights that know nothing, to test what holds whatever a model says.
         seed: for those weights.
+        is_steady: answer every chat with ANSWER at every temperature, for tests that do not choose one.
     """
     tokens, merges = _vocabulary()
     size = len(tokens)
-    head = _random_head(size, seed) if random_weights else _bigram_head(tokens, merges)
+    head = _random_head(size, seed) if random_weights else _bigram_head(tokens, merges, is_steady=is_steady)
     tensors = _tensors(size, head)
     path.write_bytes(_gguf(_metadata(tokens, merges), tensors))
     return path
@@ -107,7 +109,7 @@ def _encode(text: str, merges: list[tuple[str, str]]) -> list[str]:
 # -- weights ----------------------------------------------------------------------------------------
 
 
-def _bigram_head(tokens: list[str], merges: list[tuple[str, str]]) -> list[float]:
+def _bigram_head(tokens: list[str], merges: list[tuple[str, str]], *, is_steady: bool) -> list[float]:
     """Return the output matrix, row-major (next token, this token): log P(next | this) / sqrt(width).
 
     The last normalisation makes a one-hot of width V into sqrt(V) at its place, hence the division.
@@ -127,7 +129,10 @@ def _bigram_head(tokens: list[str], merges: list[tuple[str, str]]) -> list[float
     for row in counts:
         jittered = [count * (1 + 0.01 * noise.random()) for count in row]  # no ties: every engine chooses alike
         total = math.log(sum(jittered))
-        columns.append([(math.log(count) - total) / math.sqrt(size) for count in jittered])
+        logits = [math.log(count) - total for count in jittered]
+        if is_steady:
+            logits[logits.index(max(logits))] += _STEADY
+        columns.append([logit / math.sqrt(size) for logit in logits])
     return [column[row] for row in range(size) for column in columns]
 
 

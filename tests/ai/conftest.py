@@ -31,6 +31,11 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_model(tmp_path_factory.mktemp("model") / "random.gguf", random_weights=True)
 
 
+@pytest.fixture(scope="session")
+def steady_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("model") / "steady.gguf", is_steady=True)
+
+
 def _needs(library: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(find_spec(library) is None, reason=f"{library} is not installed")
 

@@ -91,6 +91,17 @@ def test_the_same_seed_gives_the_same_text(open_any) -> None:
     assert others == [first, first]
 
 
+@pytest.mark.parametrize("temperature", [0, 0.7, 5])
+def test_a_steady_model_says_the_same_at_every_temperature(open_local, steady_model: Path, temperature: float) -> None:
+    request = TextRequest(messages=(ChatMessage("user", "Hi"),), temperature=temperature)
+
+    async def main():
+        async with open_local() as engine:
+            return [(await collect(engine.stream(str(steady_model), request))).text for _ in range(5)]
+
+    assert asyncio.run(main()) == [ANSWER] * 5
+
+
 def test_closing_a_stream_stops_it_and_others_go_on(open_any) -> None:
     async def main():
         async with open_any() as (engine, model):

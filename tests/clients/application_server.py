@@ -71,7 +71,7 @@ def write_project(folder: Path) -> None:
     (folder / ".dev.vars").write_text(SECRETS, encoding="utf-8")
     shutil.copy(ROOT / "wrangler.toml", folder)
     (folder / "workers").symlink_to(ROOT / "workers")
-    write_tiny_model(folder / "tiny.gguf")
+    write_tiny_model(folder / "tiny.gguf", is_steady=True)  # clients do not all choose a temperature
 
 
 def add_account(dev: Dev, folder: Path) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import io
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -24,6 +25,10 @@ from pyworkers.server.terminal import Output
 
 INDENT: Final = "    "
 _MAX_TARGET_CHARS: Final = 200
+_SECRET: Final = re.compile(
+    r"([?&](?:[\w.%-]*[_.-])?(?:(?:api|access|secret)[_-]?key|token|secret|signature|sig|password|passwd|credential|auth|jwt)=)[^&#]+",
+    re.IGNORECASE,
+)
 GONE: Final = 499  # nginx's number for a client that left before its answer
 
 
@@ -97,6 +102,8 @@ class AccessLog:
             is_cut: the connection was closed in the middle of the response.
         """
         kept = prints.release()
+        if "=" in target:
+            target = _redacted(target)
         if self._shown:
             duration_ms = (perf_counter() - started_s) * 1000
             lines = [self._line(method, target, status, duration_ms, bindings, is_cut=is_cut)]
@@ -117,7 +124,7 @@ class AccessLog:
     def running(self, method: str, target: str, prints: Prints) -> None:
         """A request takes long: say so, with what it printed so far; the rest is written as it comes."""
         if self._shown and not prints.live:
-            self._output.line(f"{method} {target} {self._style('still running', 'dim')}")
+            self._output.line(f"{method} {_redacted(target)} {self._style('still running', 'dim')}")
         self.release(prints)
 
     def release(self, prints: Prints) -> None:
@@ -154,9 +161,14 @@ def _color(status: int) -> str:
     return "red" if status >= 500 else "yellow" if status >= 400 else "green"
 
 
+def _redacted(target: str) -> str:
+    """Return a request target without what proves who asks: keys, tokens, passwords and signatures of its query."""
+    return _SECRET.sub(r"\1***", target)
+
+
 def _printable(target: str) -> str:
     """Return a request target as one short line, whatever bytes it is made of."""
-    text = ascii(target)[1:-1]
+    text = ascii(_redacted(target))[1:-1]
     return text if len(text) <= _MAX_TARGET_CHARS else text[:_MAX_TARGET_CHARS] + "..."
 
 

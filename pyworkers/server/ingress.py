@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias
 
 from pyworkers.js.headers import RawHeaders, is_known
@@ -35,6 +35,7 @@ _ACCEPT_ENCODING: Final = (b"accept-encoding", b"br, gzip")
 _HOST: Final = re.compile(rb"[A-Za-z0-9._~!$&'()*+;=-]+(?::\d*)?|\[[0-9A-Fa-f:.]+\](?::\d*)?")
 _MAX_HOSTS: Final = 1_000
 _hosts: set[bytes | None] = set()
+_SHORT_URL_CHARS: Final = 256  # of those that are parsed once
 _NO_LENGTH: Final = (b"content-length", b"0")
 
 
@@ -187,8 +188,16 @@ def request_url(scope: Scope) -> str:
     query = scope["query_string"]
     path = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
     text = f"{scheme}://{host.decode('latin-1')}{path.decode('latin-1')}"
+    href = _href(text) if len(text) <= _SHORT_URL_CHARS else _parsed(text)
+    return f"{scheme}://localhost{path.decode('latin-1')}" if href is None else href
+
+
+def _parsed(text: str) -> str | None:
     parsed = parse_url(text)
-    return f"{scheme}://localhost{path.decode('latin-1')}" if parsed is None else parsed.href
+    return None if parsed is None else parsed.href
+
+
+_href = lru_cache(maxsize=1024)(_parsed)
 
 
 def request_headers(scope: Scope, front: Front = WRANGLER) -> RawHeaders:

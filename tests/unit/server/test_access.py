@@ -48,6 +48,29 @@ def test_a_request_is_one_line_with_its_prints_and_bindings() -> None:
     run(main())
 
 
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        ("/live?api_key=abc&since=1", "/live?api_key=***&since=1"),
+        ("/live?apiKey=abc", "/live?apiKey=***"),
+        ("/a?x=1&access_token=t%20t&b", "/a?x=1&access_token=***&b"),
+        ("/o?X-Amz-Credential=i/20260101&X-Amz-Signature=ff", "/o?X-Amz-Credential=***&X-Amz-Signature=***"),
+        ("/kv?key=greeting&keyword=a&monkey=b&token=", "/kv?key=greeting&keyword=a&monkey=b&token="),
+        ("/token=1", "/token=1"),
+    ],
+)
+def test_what_proves_who_asks_is_left_out(target: str, shown: str) -> None:
+    async def handler(_request: Request) -> Response:
+        return Response.js_new("x")
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            await served.request("GET", target)
+        assert without_times(served.text) == [f"GET {shown} 200 (T)"]
+
+    run(main())
+
+
 def test_prints_of_requests_that_overlap_stay_apart() -> None:
     both = asyncio.Barrier(2)
 

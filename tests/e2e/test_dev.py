@@ -109,7 +109,7 @@ async def fetch(request, env):
                 await asyncio.sleep(0.01)
         finally:
             print("the stream ended")
-    return Response.new(chunks(), headers={"content-type": "text/event-stream"})
+    return Response.new(chunks(), headers={"content-type": "text/event-stream"}.items())
 """
     dev = start_dev(folder=make_worker("api", source))
     with dev.client.stream("GET", "/") as response:

@@ -15,7 +15,7 @@ from stored_files import check_files
 from victim import Victim, write_project
 
 BINDINGS = ("kv", "d1", "r2")
-CAUGHT = "pyodide.ffi.JsException: Error: "
+CAUGHT = "JsException: Error: "
 INTERNAL_R2 = "We encountered an internal error. Please try again. (10001)"
 DISK_BYTES = 2 * 1024 * 1024
 BODY = "0123456789" * 6_000

@@ -122,7 +122,9 @@ class OpenAIEngine:
         if self._client is None or self._loop is not loop:
             headers = {"authorization": f"Bearer {self._api_key}"} if self._api_key else {}
             timeout = httpx.Timeout(_READ_S, connect=_CONNECT_S)
-            self._client = httpx.AsyncClient(headers=headers, timeout=timeout)
+            # A connection for each request: one that is kept may be closed by the server just when it is used again.
+            limits = httpx.Limits(max_keepalive_connections=0)
+            self._client = httpx.AsyncClient(headers=headers, timeout=timeout, limits=limits)
             self._loop = loop
         return self._client
 

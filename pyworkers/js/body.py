@@ -60,7 +60,7 @@ class Body(JsProxy):
                 made.put("content-type", self._content_type)
         else:
             made = Headers(headers, immutable=True)
-        self._headers = made
+        self.__dict__["_headers"] = made  # to set attributes takes longer where some are read-only
         return made
 
     @property
@@ -171,7 +171,7 @@ class Body(JsProxy):
         if source is None:
             return None
         if type(source) is str and self._stream is None and not self._used:  # the common answer
-            self._used = True
+            self.__dict__["_used"] = True
             return utf8(source)
         self._check_unread()
         if isinstance(source, ReadableStream):
@@ -220,7 +220,7 @@ class Body(JsProxy):
 
     def _set_body(self, body: object) -> None:
         """Take over a body that a script gave, and its Content-Type where there is none yet."""
-        state = self.__dict__  # to set attributes takes longer where some are read-only
+        state = self.__dict__
         if type(body) is str:
             state["_source"], content_type = body, TEXT_TYPE
         else:

@@ -110,8 +110,10 @@ class Headers(JsProxy):
     def copy(self, *, immutable: bool = False) -> Headers:
         """Return an independent copy, which can be changed unless ``immutable``."""
         copied = Headers(immutable=immutable)
-        copied._map = {name: values[:] for name, values in self._values().items()}
-        copied._spelled = self._spelled and self._spelled.copy()
+        values_of = self._values() if self._map is None else self._map
+        if values_of:
+            copied._map = {name: values[:] for name, values in values_of.items()}
+            copied._spelled = self._spelled and self._spelled.copy()
         return copied
 
     def clone(self) -> Headers:
@@ -238,7 +240,7 @@ class Headers(JsProxy):
 
     def find(self, name: str) -> str | None:
         """Return the joined values of a lower-case name, or None."""
-        values = self._values().get(name)
+        values = (self._values() if self._map is None else self._map).get(name)
         return None if values is None else ", ".join(values)
 
     def put(self, name: str, value: str) -> None:
@@ -254,6 +256,8 @@ class Headers(JsProxy):
     def drop_empty(self) -> None:
         """Remove what has no value and a name that the runtime knows: it does not cross to another worker."""
         values = self._values()
+        if [""] not in values.values():
+            return
         for name in [name for name, items in values.items() if items == [""] and (name in _KNOWN or name == "origin")]:
             del values[name]
 

@@ -18,7 +18,7 @@ from pyworkers.js.headers import Headers, RawHeaders
 from pyworkers.js.primitives import is_nullish, jsnull, to_string
 from pyworkers.js.realm import current_realm
 from pyworkers.js.streams.readable import ReadableStream
-from pyworkers.js.url import parse_url
+from pyworkers.js.url import href_of, parse_url
 from pyworkers.js.values import JsException, get_property, type_error
 from pyworkers.js.webidl import MISSING, constructor_error, field_error, is_object, option_reader
 
@@ -114,10 +114,10 @@ class Request(Body, read_only="cache fetcher method redirect"):
             self._copy_input(source, with_body=not has_own_body)
         else:
             text = to_string(source)
-            parsed = parse_url(text)
-            if parsed is None:
+            href = href_of(text)
+            if href is None:
                 raise type_error(f"Invalid URL: {text}")
-            self.method, self._url = "GET", parsed.href
+            self.__dict__.update(method="GET", _url=href)
         if isinstance(init, Request):
             self._copy_init(init)
         elif not is_nullish(init):
@@ -252,11 +252,16 @@ class Request(Body, read_only="cache fetcher method redirect"):
         return copy
 
     def _copy_input(self, source: Request, *, with_body: bool) -> None:
-        self.method, self._url = source.method, source.url
-        self.redirect, self.cache, self.fetcher = source.redirect, source.cache, source.fetcher
-        self._signal = source._signal
-        self._cf = clone_cf(source.cf)
-        self._headers = source.headers.copy()
+        self.__dict__.update(  # as in the constructor
+            method=source.method,
+            _url=source.url,
+            redirect=source.redirect,
+            cache=source.cache,
+            fetcher=source.fetcher,
+            _signal=source._signal,
+            _cf=clone_cf(source.cf),
+            _headers=source.headers.copy(),
+        )
         if with_body and source.has_body:
             if source.bodyUsed:
                 raise type_error("Cannot reconstruct a Request with a used body.")

@@ -225,7 +225,8 @@ class Response(Body, read_only="cf redirected status url"):
             redirected=request is not None and request.redirects > 0,
             encode_body=self.encode_body,
         )
-        received.web_socket = self.web_socket
+        if self.web_socket is not None:
+            received.web_socket = self.web_socket
         received.headers.drop_empty()
         return received
 

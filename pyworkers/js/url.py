@@ -7,7 +7,8 @@ Source: url.spec.whatwg.org; recorded, contracts/fetchapi, fetchapi.url.* and fe
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import ada_url
 
@@ -19,6 +20,15 @@ from pyworkers.js.webidl import MISSING, argument_error, constructor_error, scal
 __all__ = ["URL", "URLSearchParams", "parse_url"]
 
 
+# Of those that are parsed once: a worker is asked for the same few, and asks for the same few.
+_SHORT_CHARS: Final = 256
+
+
+def href_of(url: str) -> str | None:
+    """Return an absolute URL as it is written normally, or None where it is invalid."""
+    return _short_href(url) if len(url) <= _SHORT_CHARS else _href(url)
+
+
 def parse_url(url: str, base: str | None = None) -> ada_url.URL | None:
     """Parse a URL, or return None where it is invalid."""
     try:
@@ -28,6 +38,14 @@ def parse_url(url: str, base: str | None = None) -> ada_url.URL | None:
     if "--" in url or "%" in url or (base is not None and "--" in base):
         return None if _has_wrong_punycode(parsed) else parsed
     return parsed
+
+
+def _href(url: str) -> str | None:
+    parsed = parse_url(url)
+    return None if parsed is None else parsed.href
+
+
+_short_href: Final = lru_cache(maxsize=1024)(_href)
 
 
 def _has_wrong_punycode(parsed: ada_url.URL) -> bool:

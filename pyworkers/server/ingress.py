@@ -9,13 +9,13 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from pyworkers.js.headers import RawHeaders, is_known
 from pyworkers.js.request import Request
 from pyworkers.js.streams.readable import ReadableStream
-from pyworkers.js.url import parse_url
+from pyworkers.js.url import href_of, parse_url
 from pyworkers.js.values import JsException
 from pyworkers.server.cf import incoming_cf
 from pyworkers.server.front import WRANGLER, Front
@@ -35,7 +35,6 @@ _ACCEPT_ENCODING: Final = (b"accept-encoding", b"br, gzip")
 _HOST: Final = re.compile(rb"[A-Za-z0-9._~!$&'()*+;=-]+(?::\d*)?|\[[0-9A-Fa-f:.]+\](?::\d*)?")
 _MAX_HOSTS: Final = 1_000
 _hosts: set[bytes | None] = set()
-_SHORT_URL_CHARS: Final = 256  # of those that are parsed once
 _NO_LENGTH: Final = (b"content-length", b"0")
 
 
@@ -188,16 +187,8 @@ def request_url(scope: Scope) -> str:
     query = scope["query_string"]
     path = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
     text = f"{scheme}://{host.decode('latin-1')}{path.decode('latin-1')}"
-    href = _href(text) if len(text) <= _SHORT_URL_CHARS else _parsed(text)
+    href = href_of(text)
     return f"{scheme}://localhost{path.decode('latin-1')}" if href is None else href
-
-
-def _parsed(text: str) -> str | None:
-    parsed = parse_url(text)
-    return None if parsed is None else parsed.href
-
-
-_href = lru_cache(maxsize=1024)(_parsed)
 
 
 def request_headers(scope: Scope, front: Front = WRANGLER) -> RawHeaders:

@@ -76,12 +76,13 @@ class Recording:
 async def _through(runtime: Runtime) -> tuple[float, float]:
     messages = [{"role": "user", "content": PROMPT}]
     body = json.dumps({"messages": messages, "temperature": 0, "maxTokens": TOKENS}).encode()
-    headers = [(b"content-type", b"application/json")]
+    headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]  # no answer of an earlier round
     request = Request(method="POST", url="http://localhost/stream/chat", headers=lambda: headers, body=body)
     started = time.perf_counter()
     response = await runtime.fetch(request)
     taken = response.take_body()
     assert taken is not None
+    assert response.headers.find("x-inference-cache") == "bypass"
     assert not isinstance(taken, bytes)
     moments = [time.perf_counter() async for chunk in taken.chunks() if b"message-part" in chunk]
     return _rate(started, moments)

@@ -17,20 +17,8 @@ from pyworkers.js.primitives import WHITESPACE
 _SIGNIFICANT_DIGITS: Final = 9
 _PREFIX: Final = 3
 _WHITE: Final = frozenset(WHITESPACE)
-_MONTHS: Final = {
-    "jan": 1,
-    "feb": 2,
-    "mar": 3,
-    "apr": 4,
-    "may": 5,
-    "jun": 6,
-    "jul": 7,
-    "aug": 8,
-    "sep": 9,
-    "oct": 10,
-    "nov": 11,
-    "dec": 12,
-}
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTH_NUMBERS: Final = {name.lower(): number for number, name in enumerate(MONTHS, 1)}
 # Hours from UTC.
 _ZONES: Final = {
     **dict.fromkeys(("ut", "utc", "z", "gmt"), 0),
@@ -120,8 +108,8 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 def _keyword(word: str) -> _Token:
     prefix = "".join(chr(ord(char) | 0x20) if "A" <= char <= "Z" else char for char in word[:_PREFIX])
-    if prefix in _MONTHS:
-        return _Token("month", _MONTHS[prefix])
+    if prefix in _MONTH_NUMBERS:
+        return _Token("month", _MONTH_NUMBERS[prefix])
     if len(word) <= _PREFIX:
         for kind, table in (("zone", _ZONES), ("half", _HALVES), ("separator", {"t": 0})):
             if prefix in table:

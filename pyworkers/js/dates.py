@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from pyworkers.js.date_text import parse_date_text
+from pyworkers.js.date_text import MONTHS, parse_date_text
 from pyworkers.js.primitives import is_nullish, jsnull, number, to_number, to_string
 from pyworkers.js.realm import current_realm
 from pyworkers.js.values import JsProxy, js_function, range_error
@@ -17,7 +17,6 @@ from pyworkers.js.values import JsProxy, js_function, range_error
 _DAY_MS: Final = 86_400_000
 _MAX_MS: Final = 8.64e15
 _DAYS: Final = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Date(JsProxy):
@@ -135,7 +134,7 @@ class Date(JsProxy):
         year, month, day, hour, minute, second, _, weekday = _split(self._ms)
         return template.format(
             year=f"{year:04d}" if year >= 0 else f"-{-year:04d}",
-            month=_MONTHS[month],
+            month=MONTHS[month],
             plain_year=year,
             month_number=month + 1,
             day=day,

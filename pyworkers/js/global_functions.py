@@ -10,12 +10,12 @@ import re
 import urllib.parse
 from typing import Final, NoReturn
 
+from pyworkers.js.number_texts import DIGITS
 from pyworkers.js.primitives import MAX_SAFE_INTEGER, WHITESPACE, number, to_integer, to_number, to_string
 from pyworkers.js.values import JsException, js_function
 
 _UNESCAPED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@*_+-./")
 _ESCAPE: Final = re.compile("%u([0-9a-fA-F]{4})|%([0-9a-fA-F]{2})")
-_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _NUMBER_PREFIX: Final = re.compile(r"([+-]?(?:Infinity|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?))")
 
 
@@ -31,7 +31,7 @@ def parseInt(text: object = None, radix: object = None) -> int | float:
     base = base or 10
     if not 2 <= base <= 36:
         return math.nan
-    allowed = set(_DIGITS[:base])
+    allowed = set(DIGITS[:base])
     end = next((index for index, digit in enumerate(digits.lower()) if digit not in allowed), len(digits))
     if end == 0:
         return math.nan

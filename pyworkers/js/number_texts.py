@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def in_base(value: float, base: int) -> str:
@@ -47,7 +47,7 @@ def _fraction(fraction: float, delta: float, base: int) -> tuple[str, bool]:
             else:
                 return "", True
             break
-    return "".join(_DIGITS[digit] for digit in digits), False
+    return "".join(DIGITS[digit] for digit in digits), False
 
 
 def _whole(value: float, delta: float, base: int) -> str:
@@ -62,4 +62,4 @@ def _whole(value: float, delta: float, base: int) -> str:
         digit = math.fmod(value, base)
         digits.append(int(digit))
         value = (value - digit) / base
-    return "".join(_DIGITS[digit] for digit in reversed(digits)) + "0" * zeros
+    return "".join(DIGITS[digit] for digit in reversed(digits)) + "0" * zeros

@@ -89,14 +89,7 @@ def to_uint32(value: object) -> int:
     Raises:
         JsException: TypeError, when the value is no number, negative or too large.
     """
-    number = to_number(value)
-    if not math.isfinite(number):
-        raise type_error("The value cannot be converted because it is not an integer.")
-    if number <= -1:
-        raise type_error("The value cannot be converted because it is negative and this API expects a positive number.")
-    if number > UINT_MAX:
-        raise type_error(f"Value out of range. Must be less than or equal to {UINT_MAX}.")
-    return int(number)
+    return _to_unsigned(value, UINT_MAX, "number")
 
 
 def to_uint64(value: object) -> int:
@@ -105,13 +98,19 @@ def to_uint64(value: object) -> int:
     Raises:
         JsException: TypeError, when the value is no number, negative or too large.
     """
+    return _to_unsigned(value, 2**64 - 1, "bigint")
+
+
+def _to_unsigned(value: object, most: int, kind: str) -> int:
     number = to_number(value)
     if not math.isfinite(number):
         raise type_error("The value cannot be converted because it is not an integer.")
     if number <= -1:
-        raise type_error("The value cannot be converted because it is negative and this API expects a positive bigint.")
-    if number > 2**64:
-        raise type_error(f"Value out of range. Must be less than or equal to {2**64 - 1}.")
+        raise type_error(
+            f"The value cannot be converted because it is negative and this API expects a positive {kind}."
+        )
+    if number > float(most):  # as the platform compares: of 64 bits, one more than the most is let through
+        raise type_error(f"Value out of range. Must be less than or equal to {most}.")
     return int(number)
 
 

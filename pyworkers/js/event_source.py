@@ -19,7 +19,7 @@ from pyworkers.js.primitives import is_nullish, to_boolean, to_string
 from pyworkers.js.promise import settle
 from pyworkers.js.realm import current_realm
 from pyworkers.js.streams.readable import ReadableStream
-from pyworkers.js.url import parse_url
+from pyworkers.js.url import href_of
 from pyworkers.js.values import JsException, JsObject, JsProxy, dom_exception, get_property, js_method
 from pyworkers.js.webidl import MISSING, argument_error, constructor_error, is_object
 
@@ -134,13 +134,13 @@ class EventSource(EventTarget, read_only="readyState url withCredentials"):
             raise constructor_error("EventSource", 1, "string")
         if not is_nullish(init) and not is_object(init):
             raise constructor_error("EventSource", 2, "EventSourceInit")
-        parsed = parse_url(to_string(url))
-        if parsed is None:
+        href = href_of(to_string(url))
+        if href is None:
             raise dom_exception("SyntaxError", "Cannot open an EventSource. The URL is invalid.")
         credentials = get_property(init, "withCredentials")
         if credentials is not None and to_boolean(credentials):
             raise dom_exception("NotSupportedError", "The init.withCredentials option is not supported.")
-        self = cls(parsed.href, fetcher=get_property(init, "fetcher"))
+        self = cls(href, fetcher=get_property(init, "fetcher"))
         self._task = asyncio.get_running_loop().create_task(self._stay_connected())
         return self
 

@@ -110,7 +110,7 @@ class Headers(JsProxy):
     def copy(self, *, immutable: bool = False) -> Headers:
         """Return an independent copy, which can be changed unless ``immutable``."""
         copied = Headers(immutable=immutable)
-        values_of = self._values() if self._map is None else self._map
+        values_of = self._values()
         if values_of:
             copied._map = {name: values[:] for name, values in values_of.items()}
             copied._spelled = self._spelled and self._spelled.copy()
@@ -240,7 +240,7 @@ class Headers(JsProxy):
 
     def find(self, name: str) -> str | None:
         """Return the joined values of a lower-case name, or None."""
-        values = (self._values() if self._map is None else self._map).get(name)
+        values = (self._map or self._values()).get(name)  # most headers are looked up so: a call less
         return None if values is None else ", ".join(values)
 
     def put(self, name: str, value: str) -> None:

@@ -17,7 +17,7 @@ from pyworkers.js.primitives import is_nullish, jsnull, to_string
 from pyworkers.js.request import Request, clone_cf
 from pyworkers.js.status import NULL_BODY_STATUSES, REDIRECT_STATUSES, default_status_text
 from pyworkers.js.streams.readable import ReadableStream
-from pyworkers.js.url import parse_url
+from pyworkers.js.url import href_of
 from pyworkers.js.values import js_function, range_error, type_error
 from pyworkers.js.webidl import (
     MISSING,
@@ -159,10 +159,10 @@ class Response(Body, read_only="cf redirected status url"):
         if code not in REDIRECT_STATUSES:
             raise range_error(f"{code} is not a redirect status code. It must be one of: 301, 302, 303, 307, or 308.")
         text = to_string(url)
-        parsed = parse_url(text)
-        if parsed is None:
+        href = href_of(text)
+        if href is None:
             raise type_error(f"Unable to parse URL: {text}")
-        headers = Headers([(b"location", utf8(parsed.href))], immutable=True)
+        headers = Headers([(b"location", utf8(href))], immutable=True)
         return Response(status=code, headers=headers)
 
     @staticmethod

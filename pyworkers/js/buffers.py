@@ -302,6 +302,7 @@ class TypedArray(ArrayBufferView, ArrayMethods):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
+            # Pyodide's own error, src/core/jsproxy.c, JsTypedArray_subscript.
             raise NotImplementedError("Slice subscripting isn't implemented for typed arrays")
         if not isinstance(index, int):
             raise TypeError(f"list indices must be integers or slices, not {type(index).__name__}")

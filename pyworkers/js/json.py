@@ -170,6 +170,7 @@ def _plain_members(value: JsObject, depth: int) -> list[str] | None:
 
 
 def _plain_items(items: list[Any], depth: int) -> list[str] | None:
+    # The loop of above once more: one for both, which would pair names and texts after it, took a quarter longer.
     parts = []
     for item in items:
         text = _plain_text(item, depth)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote_from_bytes, unquote
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -15,6 +17,7 @@ from pyworkers.server.cycle import EXTENSION, Cycle
 from pyworkers.server.head import BadFraming, read_head
 from pyworkers.server.wire import reason_of
 
+Scope: TypeAlias = dict[str, Any]
 # Method and target, as far as they are known, the status, and why.
 OnRefused: TypeAlias = Callable[[str, str, int, str], None]
 
@@ -28,6 +31,8 @@ _NO_PATH: Final = "the target is no path"
 _FAILED: Final = b"Internal Server Error"
 _COMMON: Final = frozenset((b"GET ", b"POST"))
 _SAFE: Final = "".join(map(chr, range(0x20, 0x7F)))
+_ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
+_CLOSE: Final = (b"Connection: close\r\n",)
 _LINGER_S: Final = 2.0
 _LINGER_BYTES: Final = 64 * 1024 * 1024
 
@@ -45,6 +50,9 @@ class HttpProtocol(HttpToolsProtocol):
     developers.cloudflare.com/workers/platform/limits (checked 2026-11-23)
     """
 
+    cycle: Any  # a Cycle, where uvicorn has a class of its own; None before the first request
+    scope: Any
+
     def __init__(self, *args: Any, on_refused: OnRefused = lambda *_: None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._on_refused = on_refused
@@ -53,6 +61,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._read = b""
         self._refused_bytes: int | None = None
         self._invalid: bool | None = None  # after the answers that are due, an invalid request; whether its method is
+        self._upgrades = False  # the request hands the connection to another protocol
+        self._running: Cycle | None = None
+        self._waiting: deque[tuple[Cycle, Scope]] = deque()  # requests that came before the answer to the one before
+        self._idle_since_s: float | None = None
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
@@ -60,6 +72,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._discard(data)
             return
         self._read = data
+        self._idle_since_s = None
         if not self._in_headers:
             self._feed(data)
             return
@@ -75,6 +88,26 @@ class HttpProtocol(HttpToolsProtocol):
             if self._header_bytes > MAX_HEADER_BYTES:
                 self._refuse(431, _TOO_LARGE)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell those who wait for the client that it has gone."""
+        self.connections.discard(self)
+        for cycle in (self._running, self.cycle):  # several may wait for the first one's answer
+            if cycle is not None:
+                cycle.lose()
+        self.cycle = None
+        self._waiting.clear()
+        self.flow.resume_writing()
+        self._unset_keepalive_if_required()
+        self.parser = None  # type: ignore[assignment]  # as uvicorn does: it refers to this object
+        if exc is None:
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """Forget the request before."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; trailers, which come after the body, are ignored as the runtime ignores them."""
         if self._in_headers:  # as uvicorn does, without the call: this runs for every header
@@ -88,37 +121,59 @@ class HttpProtocol(HttpToolsProtocol):
         if self._header_bytes + len(self._read) > MAX_HEADER_BYTES and self._size_of_headers() > MAX_HEADER_BYTES:
             self._refuse(431, _TOO_LARGE)
             raise httptools.HttpParserError(_TOO_LARGE)
-        if self.url[:1] != b"/":
+        url = self.url
+        if url[:1] != b"/":
             self._refuse(500, _NO_PATH, answer=_FAILED)
             raise httptools.HttpParserError(_NO_PATH)
         self._in_headers = False
         self._header_bytes = 0
+        scope = self.scope = self._scope(url)
+        self._upgrades = self.parser.should_upgrade() and self._should_upgrade()
+        if self._upgrades:
+            return
+        version = scope["http_version"]
+        keep_alive = version != "1.0" and self.parser.should_keep_alive()
+        cycle = Cycle(
+            self,
+            is_head=scope["method"] == "HEAD",
+            keep_alive=keep_alive,
+            closing=_CLOSE if keep_alive else self._closing(version),
+            expects_continue=self.expect_100_continue,
+        )
+        scope["extensions"] = {EXTENSION: cycle}
         previous = self.cycle
-        super().on_headers_complete()
-        if self.url[-1:] == b"?":
-            self.scope["raw_path"] += b"?"  # an empty query is one, in the URL
-        cycle: Any = self.cycle
-        if cycle is not previous:
-            # uvicorn names its class itself; ours adds methods and no state. The request's task has not run yet.
-            cycle.__class__ = Cycle
-            self.scope["extensions"] = {EXTENSION: cycle}
+        self.cycle = cycle
+        if previous is None or previous.response_complete:
+            self._start(cycle, scope)
+        else:
+            self.flow.pause_reading()
+            self._waiting.append((cycle, scope))
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body; a client whose body has come needs no word that it may send it."""
-        if self.cycle is not None:
-            self.cycle.waiting_for_100_continue = False
-        super().on_body(body)
+        """Take a piece of the body."""
+        if not self._upgrades:
+            self.cycle.take(body)
 
     def on_message_complete(self) -> None:
         """Note that headers follow, of which this read may hold some."""
         self._in_headers = True
         self._read = b""
-        super().on_message_complete()
+        if not self._upgrades:
+            self.cycle.end()
 
     def on_response_complete(self) -> None:
         """Go on with the next request; the last one may be none."""
-        super().on_response_complete()
-        if self._invalid is not None and self._is_free() and not self.transport.is_closing():
+        self._running = None
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self._waiting:
+            self._start(*self._waiting.popleft())
+            return
+        self._idle_since_s = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._end_idle)
+        if self._invalid is not None:
             is_method, self._invalid = self._invalid, None
             if is_method:
                 self._refuse(501, _NO_METHOD)
@@ -138,8 +193,48 @@ class HttpProtocol(HttpToolsProtocol):
         headers = dict(self.headers)
         return headers.get(b"sec-websocket-version") == b"13" and bool(headers.get(b"sec-websocket-key"))
 
+    def _scope(self, url: bytes) -> Scope:
+        target = url.partition(b"#")[0] if b"#" in url else url
+        raw_path, mark, query = target.partition(b"?")
+        path = raw_path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": self.parser.get_http_version(),
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": self.parser.get_method().decode("ascii"),
+            "root_path": "",
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": raw_path if query or not mark else target,  # an empty query is one, in the URL
+            "query_string": query,
+            "headers": self.headers,
+        }
+
+    def _closing(self, version: str) -> Iterable[bytes]:
+        """Say that the connection closes, unless the client has said so itself."""
+        asked = any(b"close" in value.lower() for name, value in self.headers if name == b"connection")
+        return () if version == "1.0" or asked else _CLOSE
+
+    def _start(self, cycle: Cycle, scope: Scope) -> None:
+        self._running = cycle
+        # Not the loop's factory: it asks whose code makes the task, and this is nobody's.
+        cycle.task = task = asyncio.Task(cycle.run(self.app, scope), loop=self.loop)
+        self.tasks.add(task)
+
+    def _end_idle(self) -> None:
+        """Close a connection that has been idle for long; called late, as each request moves the moment."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since_s is None:
+            return  # the next answer starts the wait anew
+        left_s = self._idle_since_s + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left_s, self._end_idle)
+        elif not self.transport.is_closing():
+            self.transport.close()
+
     def _feed(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -186,8 +281,7 @@ class HttpProtocol(HttpToolsProtocol):
             if cycle.response_started:
                 self.transport.close()
                 return
-            cycle.disconnected = True  # what the application answers now has nowhere to go
-            cycle.message_event.set()
+            cycle.lose()  # what the application answers now has nowhere to go
             self._refuse(500, "the body is not valid", answer=_FAILED)
         elif not self._is_free():
             self._refused_bytes = 0

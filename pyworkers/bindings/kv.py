@@ -38,8 +38,8 @@ from pyworkers.bindings.kv_values import (
 from pyworkers.clock import Clock
 from pyworkers.engines.kv.protocol import KVEngine
 from pyworkers.errors import EngineError
+from pyworkers.js.collections import JsMap
 from pyworkers.js.json import parse, stringify
-from pyworkers.js.objects import JsMap
 from pyworkers.js.primitives import is_nullish, jsnull, to_string
 from pyworkers.js.promise import JsPromise, js_async
 from pyworkers.js.values import JsObject, JsProxy, js_method

@@ -12,13 +12,14 @@ from typing import Any, Final
 
 from pyworkers.js.blob import Blob
 from pyworkers.js.buffers import ArrayBuffer, JsBuffer, Uint8Array, bytes_of
+from pyworkers.js.collections import JsMap, JsSet
 from pyworkers.js.convert import JsDoubleProxy
 from pyworkers.js.formdata import FormData
 from pyworkers.js.headers import Headers
 from pyworkers.js.iterators import JsIterator
 from pyworkers.js.mime import MimeType
 from pyworkers.js.multipart import encode_form, parse_form_data
-from pyworkers.js.objects import JsArray, JsMap, JsSet
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import JsNull, jsnull, to_string
 from pyworkers.js.promise import js_async
 from pyworkers.js.realm import current_realm

@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from pyworkers.js.body import HELD
 from pyworkers.js.buffers import ArrayBuffer, ArrayBufferView
+from pyworkers.js.collections import JsMap, JsSet, LiteralMap
 from pyworkers.js.convert import JsDoubleProxy
 from pyworkers.js.dates import Date
 from pyworkers.js.headers import Headers
-from pyworkers.js.objects import JsArray, JsMap, JsSet, LiteralMap
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import is_nullish, jsnull, typeof
 from pyworkers.js.promise import JsPromise
 from pyworkers.js.regexp import RegExp

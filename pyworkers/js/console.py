@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pyworkers.js.buffers import ArrayBuffer, TypedArray
-from pyworkers.js.objects import JsArray, JsMap, JsSet
+from pyworkers.js.collections import JsMap, JsSet
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import JsBigInt, JsNull, to_boolean, to_integer, to_number, to_string, typeof
 from pyworkers.js.promise import JsPromise
 from pyworkers.js.realm import current_realm

@@ -11,7 +11,8 @@ from typing import Any
 
 from pyworkers.js import values
 from pyworkers.js.buffers import JsBuffer, Uint8Array, typed_array_of
-from pyworkers.js.objects import JsArray, JsMap, JsSet, LiteralMap
+from pyworkers.js.collections import JsMap, JsSet, LiteralMap
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import MAX_SAFE_INTEGER, JsBigInt, is_nullish, number, to_string
 from pyworkers.js.realm import current_realm
 from pyworkers.js.values import JsException, JsObject, JsProxy, js_arguments

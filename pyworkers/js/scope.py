@@ -82,8 +82,8 @@ _OBJECTS: Final = {
 _RENAMED: Final = {
     "Object": ("values", "JsObject"),
     "Array": ("objects", "JsArray"),
-    "Map": ("objects", "JsMap"),
-    "Set": ("objects", "JsSet"),
+    "Map": ("collections", "JsMap"),
+    "Set": ("collections", "JsSet"),
     "Promise": ("promise", "JsPromise"),
     "Function": ("values", "JsConstructor"),
     "TraceEvent": ("scope_events", "TailEvent"),

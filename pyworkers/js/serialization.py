@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from pyworkers.js.buffers import ArrayBuffer, ArrayBufferView
 from pyworkers.js.clone import structured_clone
+from pyworkers.js.collections import JsMap, JsSet
 from pyworkers.js.data_view import DataView
 from pyworkers.js.dates import Date
 from pyworkers.js.headers import Headers
-from pyworkers.js.objects import JsArray, JsMap, JsSet
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import JsBigInt, jsnull, number, typeof
 from pyworkers.js.regexp import RegExp
 from pyworkers.js.scope import module as js

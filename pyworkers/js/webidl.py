@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, Final
 
-from pyworkers.js.objects import JsMap
+from pyworkers.js.collections import JsMap
 from pyworkers.js.primitives import JsNull, is_nullish, to_number, to_string
 from pyworkers.js.realm import current_realm
 from pyworkers.js.values import JsException, JsObject, get_property, own_properties_of, type_error

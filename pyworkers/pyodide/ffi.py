@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from pyworkers.js.buffers import JsBuffer, TypedArray
+from pyworkers.js.collections import JsMap
 from pyworkers.js.convert import (
     ConversionError,
     JsDoubleProxy,
@@ -14,7 +15,7 @@ from pyworkers.js.convert import (
     destroy_proxies,
     to_js,
 )
-from pyworkers.js.objects import JsArray, JsMap
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import JsBigInt, JsNull, jsnull
 from pyworkers.js.promise import JsPromise
 from pyworkers.js.response import Response

@@ -9,8 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from pyworkers.js.collections import JsMap, JsSet
 from pyworkers.js.error_names import ERROR_NAMES
-from pyworkers.js.objects import JsArray, JsMap, JsSet
+from pyworkers.js.objects import JsArray
 from pyworkers.js.values import JsException, JsObject, JsProxy
 
 _OURS: Final = str(Path(__file__).resolve().parent.parent)

@@ -17,7 +17,8 @@ from typing import Any, Final
 from interp_values import class_name, iterate, settled
 
 from pyworkers.js.buffers import ArrayBuffer, ArrayBufferView, Uint8Array
-from pyworkers.js.objects import JsArray, JsMap, JsSet
+from pyworkers.js.collections import JsMap, JsSet
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import jsnull, typeof
 from pyworkers.js.values import JsException, JsProxy, own_properties_of
 

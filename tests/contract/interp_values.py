@@ -14,10 +14,11 @@ from typing import Any
 
 from pyworkers.js.buffers import ArrayBuffer, Float64Array, Uint8Array, Uint16Array
 from pyworkers.js.builtins import Symbol
+from pyworkers.js.collections import JsMap, JsSet
 from pyworkers.js.data_view import DataView
 from pyworkers.js.dates import Date
 from pyworkers.js.headers import Headers
-from pyworkers.js.objects import JsArray, JsMap, JsSet
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import MAX_SAFE_INTEGER, JsBigInt, jsnull, to_string, typeof
 from pyworkers.js.promise import JsPromise
 from pyworkers.js.regexp import RegExp

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pyworkers.js.buffers import ArrayBuffer
-from pyworkers.js.objects import JsArray, JsMap
+from pyworkers.js.collections import JsMap
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import jsnull
 from pyworkers.js.values import JsException, JsProxy
 

@@ -10,8 +10,9 @@ from outcomes import outcome
 
 from pyworkers.js.buffers import ArrayBuffer, Uint8Array, Uint16Array
 from pyworkers.js.builtins import Symbol
+from pyworkers.js.collections import JsMap
 from pyworkers.js.dates import Date
-from pyworkers.js.objects import JsArray, JsMap
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import JsBigInt, jsnull
 from pyworkers.js.regexp import RegExp
 from pyworkers.js.scope import module as js

@@ -10,8 +10,9 @@ from fuzz_source import Source
 
 from pyworkers.js.buffers import TYPED_ARRAYS, ArrayBuffer
 from pyworkers.js.clone import structured_clone
+from pyworkers.js.collections import JsMap, JsSet
 from pyworkers.js.dates import Date
-from pyworkers.js.objects import JsArray, JsMap, JsSet
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import JsBigInt, jsnull
 from pyworkers.js.regexp import RegExp
 from pyworkers.js.scope import module as js

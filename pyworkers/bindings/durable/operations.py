@@ -15,8 +15,9 @@ from typing import Any, Final
 from pyworkers.bindings.arguments import optional_int32
 from pyworkers.bindings.durable.failures import storage_errors
 from pyworkers.bindings.durable.host import ObjectHost
+from pyworkers.js.collections import JsMap
 from pyworkers.js.dates import Date
-from pyworkers.js.objects import JsArray, JsMap
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import is_nullish, jsnull, to_boolean, to_string, typeof
 from pyworkers.js.promise import JsPromise
 from pyworkers.js.serialization import deserialize, serialize

@@ -16,8 +16,8 @@ from pyworkers.bindings.queues.bodies import CONTENT_TYPES, encode_body, is_send
 from pyworkers.clock import Clock
 from pyworkers.engines.queues import Backlog, NewMessage
 from pyworkers.errors import EngineError
+from pyworkers.js.collections import JsMap
 from pyworkers.js.dates import Date
-from pyworkers.js.objects import JsMap
 from pyworkers.js.primitives import is_nullish, to_string
 from pyworkers.js.promise import js_async
 from pyworkers.js.values import JsException, JsObject, JsProxy, get_property, type_error

@@ -11,7 +11,8 @@ import pytest
 from pyworkers.bindings.kv import KvNamespace
 from pyworkers.clock import ManualClock
 from pyworkers.engines.kv.sqlite_engine import SqliteKVEngine
-from pyworkers.js.objects import JsArray, JsMap
+from pyworkers.js.collections import JsMap
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import jsnull
 from pyworkers.js.streams.readable import ReadableStream
 from pyworkers.js.values import JsException, JsObject

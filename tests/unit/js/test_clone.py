@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from pyworkers.js.clone import NOT_AN_RPC_RECEIVER, structured_clone
+from pyworkers.js.collections import JsMap, JsSet
 from pyworkers.js.convert import create_proxy, to_js
-from pyworkers.js.objects import JsArray, JsMap, JsSet
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import JsBigInt, jsnull
 from pyworkers.js.promise import JsPromise
 from pyworkers.js.scope import module as js

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from pyworkers.clock import ManualClock
+from pyworkers.js.collections import JsMap, JsSet
 from pyworkers.js.console import Console, inspect
 from pyworkers.js.convert import to_js
-from pyworkers.js.objects import JsArray, JsMap, JsSet
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import JsBigInt, jsnull
 from pyworkers.js.realm import REALM, Realm
 from pyworkers.js.scope import module as js

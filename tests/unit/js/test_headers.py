@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyworkers.js.collections import JsMap
 from pyworkers.js.convert import to_js
 from pyworkers.js.headers import Headers
-from pyworkers.js.objects import JsArray, JsMap
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import jsnull
 from pyworkers.js.values import JsException, JsObject
 

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from pyworkers.js.objects import JsArray, JsMap, JsSet
+from pyworkers.js.collections import JsMap, JsSet
+from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import JsBigInt, jsnull, to_boolean, to_number, to_string, typeof
 from pyworkers.js.values import (
     JsConstructor,

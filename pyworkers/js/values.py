@@ -12,7 +12,7 @@ string              ``str``
 function            any Python callable
 an instance         an instance of a `JsProxy` subclass, one class for each JavaScript class
 a constructor       `JsConstructor`, reached as ``instance.constructor`` and as a name in ``js``
-an exception        `pyworkers.js.exceptions.JsException`
+an exception        `JsException`
 anything else       a Python object that crossed unconverted: Pyodide's ``PyProxy``, opaque to JavaScript
 ==================  =====================================================================================
 
@@ -31,11 +31,7 @@ from functools import partial, wraps
 from typing import Any, ClassVar, Final, Self, TypeVar
 
 from pyworkers.js.error_names import DOM_EXCEPTION_CODES, DOM_EXCEPTION_CONSTANTS, ERROR_NAMES
-from pyworkers.js.primitives import (
-    to_string,
-    to_string_tag,
-    typeof,
-)
+from pyworkers.js.primitives import to_string, typeof
 from pyworkers.js.read_only import constants_of, is_host, is_of_language, refuse_to_set, setter_but_for
 
 R = TypeVar("R")
@@ -198,6 +194,8 @@ class JsConstructor(JsProxy, js_name="Function", is_function=True):
     @property
     def prototype(self) -> JsProxy:
         """The instances' prototype: its methods, unbound."""
+        from pyworkers.js.prototypes import Prototype  # that module is written in terms of this one
+
         return Prototype(self.python_class)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -236,50 +234,6 @@ class JsConstructor(JsProxy, js_name="Function", is_function=True):
         if callable(found):
             self.__dict__[name] = found  # the SDK asks for `Object.fromEntries` with every argument
         return found
-
-
-_OF_EVERY_OBJECT: Final = frozenset(
-    {"hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf"}
-)
-
-
-class Prototype(JsProxy, js_name="Object"):
-    """``Class.prototype``: reads give the class's methods, whose first argument is ``this``."""
-
-    def __init__(self, cls: type[JsProxy]) -> None:
-        self.python_class = cls
-
-    def __getattribute__(self, name: str) -> Any:
-        if name in _OF_EVERY_OBJECT:  # what this object inherits itself
-            is_plain = name == "toString" and self.python_class is JsObject
-            return Method(to_string_tag if is_plain else getattr(self.python_class, name))
-        return super().__getattribute__(name)
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return Method(getattr(self.python_class, name))
-        except AttributeError:
-            raise AttributeError(name) from None
-
-    def __repr__(self) -> str:
-        return "[object Object]"
-
-
-class Method(JsProxy, js_name="Function"):
-    """An unbound method with JavaScript's ``call`` and ``apply``."""
-
-    def __init__(self, function: Callable[..., object]) -> None:
-        self.function = function
-
-    def call(self, this: object, *args: object) -> object:
-        """``Function.prototype.call``."""
-        if isinstance(this, JsProxy):
-            return self.function(this, *args)
-        return to_string_tag(this)
-
-    def apply(self, this: object, args: Iterable[object] = ()) -> object:
-        """``Function.prototype.apply``."""
-        return self.call(this, *args)
 
 
 class JsObject(JsProxy, js_name="Object"):

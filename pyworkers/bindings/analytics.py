@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pyworkers.bindings.classes import PlainClass
 from pyworkers.engines.analytics.protocol import BLOBS, DOUBLES, AnalyticsEngine, DataPoint
 from pyworkers.errors import EngineError
 from pyworkers.js.buffers import JsBuffer
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import is_nullish, to_number, to_string, typeof
 from pyworkers.js.realm import current_realm
-from pyworkers.js.values import JsException, JsObject, JsProxy, get_property, js_method, type_error
+from pyworkers.js.values import JsException, JsObject, get_property, js_method, type_error
 from pyworkers.js.webidl import field_error, is_object, utf8
 
 __all__ = ["AnalyticsEngineDataset"]
@@ -28,7 +29,7 @@ MAX_BLOBS_BYTES: Final = 16_000
 _EVENT: Final = "AnalyticsEngineEvent"
 
 
-class AnalyticsEngineDataset(JsProxy, js_name="LocalAnalyticsEngineDataset"):
+class AnalyticsEngineDataset(PlainClass, js_name="LocalAnalyticsEngineDataset"):
     """A dataset to write to.
 
     Args:
@@ -40,10 +41,6 @@ class AnalyticsEngineDataset(JsProxy, js_name="LocalAnalyticsEngineDataset"):
         self._engine = engine
         self._dataset = dataset
         self.env = JsObject({"dataset": dataset})
-
-    def toString(self) -> str:
-        """JavaScript's ``String(self)``: the local runtime's class is a plain one."""
-        return "[object Object]"
 
     def own_properties(self) -> dict[str, object]:
         """Return what the local runtime's class shows."""

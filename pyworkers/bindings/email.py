@@ -14,11 +14,13 @@ from email.policy import SMTP
 from email.utils import parseaddr
 from typing import Any, Final
 
+from pyworkers.bindings.classes import BoundWorker
 from pyworkers.bindings.email_parsing import parse_email
+from pyworkers.bindings.failures import remote
 from pyworkers.js.buffers import JsBuffer
 from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import is_nullish, to_string
-from pyworkers.js.promise import JsPromise, js_async
+from pyworkers.js.promise import js_async
 from pyworkers.js.response import Response
 from pyworkers.js.values import JsException, JsObject, JsProxy, get_property, own_properties_of, type_error
 from pyworkers.js.webidl import is_object
@@ -26,8 +28,6 @@ from pyworkers.js.webidl import is_object
 RAW: Final = "EmailMessage::raw"
 _ALPHABET: Final = string.ascii_letters + string.digits
 _ID_CHARACTERS: Final = 36
-# What a bound worker's stub is asked for by the language, not by a script.
-_NOT_METHODS: Final = frozenset(("then", "python_class", "js_object", "js_response"))
 
 # Keeps a message: its sender, its recipients, its bytes.
 Keep = Callable[[str, list[str], bytes], Awaitable[None]]
@@ -47,7 +47,7 @@ def email_module() -> JsObject:
     return JsObject({"EmailMessage": EmailMessage.constructor})
 
 
-class SendEmail(JsProxy, js_name="Fetcher"):
+class SendEmail(BoundWorker, js_name="Fetcher"):
     """``env.MAIL``; in the local runtime it is a bound worker, which it looks like here, too.
 
     Args:
@@ -105,18 +105,6 @@ class SendEmail(JsProxy, js_name="Fetcher"):
             refused = self._destination is not None and recipient != self._destination
             if refused or (self._destinations is not None and recipient not in self._destinations):
                 raise JsException("Error", f"email to {to_string(recipient)} not allowed")
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name in _NOT_METHODS:
-            raise AttributeError(name)
-        error = remote(type_error(f'The RPC receiver does not implement the method "{name}".'))
-        return lambda *_args, **_kwargs: JsPromise.rejected(error)
-
-
-def remote(error: JsException) -> JsException:
-    """Mark an error as one that came from another worker."""
-    error.remote = True  # type: ignore[attr-defined]  # the platform's own field
-    return error
 
 
 async def read_raw(message: Any) -> bytes:

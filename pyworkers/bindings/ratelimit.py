@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final
 
+from pyworkers.bindings.classes import PlainClass
 from pyworkers.clock import Clock
 from pyworkers.js.primitives import to_string, typeof
 from pyworkers.js.promise import js_async
-from pyworkers.js.values import JsException, JsObject, JsProxy, get_property, own_properties_of
+from pyworkers.js.values import JsException, JsObject, get_property, own_properties_of
 from pyworkers.js.webidl import is_object
 
 PERIODS_S: Final = (10, 60)
@@ -43,7 +44,7 @@ class RateCounters:
         return True
 
 
-class Ratelimit(JsProxy):
+class Ratelimit(PlainClass):
     """A rate limit.
 
     Args:
@@ -56,10 +57,6 @@ class Ratelimit(JsProxy):
         self._counters = counters
         self._limit = limit
         self._period_s = period_s
-
-    def toString(self) -> str:
-        """JavaScript's ``String(self)``: the local runtime's class is a plain one."""
-        return "[object Object]"
 
     @js_async
     async def limit(self, options: Any = None) -> JsObject:

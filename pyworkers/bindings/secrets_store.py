@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyworkers.js.promise import JsPromise, js_async
+from pyworkers.bindings.classes import BoundWorker
+from pyworkers.bindings.failures import remote
+from pyworkers.js.promise import js_async
 from pyworkers.js.request import Request
-from pyworkers.js.values import JsException, JsProxy, type_error
+from pyworkers.js.values import JsException
 from pyworkers.js.webidl import MISSING, argument_error
 
-# What a bound worker's stub is asked for by the language, not by a script.
-_NOT_METHODS = frozenset(("then", "python_class", "js_object", "js_response"))
 
-
-class SecretsStoreSecret(JsProxy, js_name="Fetcher"):
+class SecretsStoreSecret(BoundWorker, js_name="Fetcher"):
     """One secret; at Cloudflare it is a bound worker, which it looks like here, too.
 
     Args:
@@ -36,7 +35,7 @@ class SecretsStoreSecret(JsProxy, js_name="Fetcher"):
             JsException: Error, when there is none.
         """
         if self._value is None:
-            raise _remote(JsException("Error", f'Secret "{self._secret_name}" not found'))
+            raise remote(JsException("Error", f'Secret "{self._secret_name}" not found'))
         return self._value
 
     @js_async
@@ -49,15 +48,4 @@ class SecretsStoreSecret(JsProxy, js_name="Fetcher"):
         if source is MISSING:
             raise argument_error("Fetcher", "fetch", 1, "Request or string")
         Request.for_fetch(source, init)
-        raise _remote(JsException("Error", "Handler does not export a fetch() function."))
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name in _NOT_METHODS:
-            raise AttributeError(name)
-        error = _remote(type_error(f'The RPC receiver does not implement the method "{name}".'))
-        return lambda *_args, **_kwargs: JsPromise.rejected(error)
-
-
-def _remote(error: JsException) -> JsException:
-    error.remote = True  # type: ignore[attr-defined]  # the platform's own field
-    return error
+        raise remote(JsException("Error", "Handler does not export a fetch() function."))

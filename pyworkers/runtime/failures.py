@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from pyworkers.bindings.failures import remote
 from pyworkers.js.collections import JsMap, JsSet
 from pyworkers.js.error_names import ERROR_NAMES
 from pyworkers.js.objects import JsArray
@@ -33,8 +34,7 @@ def remote_error(error: BaseException) -> BaseException:
     """
     if isinstance(error, asyncio.CancelledError):
         return error
-    found = plain_error(error)
-    found.remote = True  # type: ignore[attr-defined]  # JavaScript's own field
+    found = remote(plain_error(error))
     for name in ("overloaded", "retryable"):  # the kind of the failure: one of them travels
         if getattr(error, name, None) and found.kind != "DOMException":
             setattr(found, name, True)

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from pyworkers.bindings.email import SendEmail as SendEmailBinding
-from pyworkers.bindings.email import read_raw, remote
+from pyworkers.bindings.email import read_raw
 from pyworkers.bindings.email_parsing import ParsedEmail, parse_email
-from pyworkers.bindings.failures import tell
+from pyworkers.bindings.failures import remote, tell
 from pyworkers.clock import Clock
 from pyworkers.config.tables import SendEmail
 from pyworkers.engines.files import file_errors

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pyworkers.bindings.failures import remote
 from pyworkers.bindings.workflows.failures import (
     EMPTY_BATCH,
     INVALID_ID,
     NOT_FOUND,
     crossed,
-    remote,
     storage_failure,
 )
 from pyworkers.bindings.workflows.host import WorkflowHost

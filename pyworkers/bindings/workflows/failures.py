@@ -62,9 +62,3 @@ def non_retryable_message(error: JsException) -> str:
     if error.name == NON_RETRYABLE:
         return error.message
     return error.message.removeprefix(NON_RETRYABLE).removeprefix(":").lstrip()
-
-
-def remote(error: JsException) -> JsException:
-    """Say of an error that it came from the other side of the binding; returns the error."""
-    error.remote = True  # type: ignore[attr-defined]  # JavaScript's own field
-    return error

@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from pyworkers.bindings.durable.ids import DurableObjectId
+from pyworkers.bindings.failures import remote
 from pyworkers.js.buffers import JsBuffer
 from pyworkers.js.objects import JsArray
 from pyworkers.js.promise import JsPromise
@@ -138,9 +139,7 @@ class DurableObjectStub(Fetcher, js_name="DurableObject", read_only="id"):
         reset = error if isinstance(error, JsException) and hasattr(error, "_is_own_reset") else instance.error
         if reset is not None:
             shown = reset_error(reset.message, reset.name)
-            if is_fetch:
-                shown.remote = True  # type: ignore[attr-defined]  # JavaScript's own field
-            return shown
+            return remote(shown) if is_fetch else shown
         return remote_error(error)
 
 

@@ -65,6 +65,11 @@ def describe_unreachable(handlers: Handlers) -> str | None:
     )
 
 
+def describe_flaws(handlers: Handlers, config: WorkerConfig) -> list[str]:
+    """Return a line for each handler that cannot be called, and for each class that is missing."""
+    return [*describe_uncallable(handlers), *describe_missing(handlers, config)]
+
+
 def describe_uncallable(handlers: Handlers) -> list[str]:
     """Return a line for each handler of the class ``Default`` that does not take what the platform passes.
 

@@ -20,7 +20,7 @@ from pyworkers.clock import SystemClock
 from pyworkers.config import load_project
 from pyworkers.config.model import Project, WorkerConfig
 from pyworkers.errors import ConfigError
-from pyworkers.runtime.handlers import describe_missing, describe_uncallable, describe_unreachable
+from pyworkers.runtime.handlers import describe_flaws, describe_unreachable
 from pyworkers.runtime.limits import Watchdog
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.stores import Stores
@@ -257,17 +257,18 @@ def _announce(
     primary = runtime.isolates.get(project.primary.name)
     unreachable = describe_unreachable(primary.handlers) if primary is not None else None
     if unreachable is not None:
-        output.line(output.style(f"{project.primary.name}: {unreachable}", "yellow"), "warn")
+        output.warn(f"{project.primary.name}: {unreachable}")
     for name, isolate in runtime.isolates.items():
-        for line in (*describe_uncallable(isolate.handlers), *describe_missing(isolate.handlers, isolate.config)):
-            output.line(output.style(f"{name}: {line}", "yellow"), "warn")
+        for line in describe_flaws(isolate.handlers, isolate.config):
+            output.warn(f"{name}: {line}")
     for line in describe_pending(project, stores):
-        output.line(output.style(line, "yellow"), "warn")
+        output.warn(line)
     if port != asked_port and asked_port:
-        output.line(output.style(f"Port {asked_port} is in use; using {port}", "yellow"), "warn")
+        output.warn(f"Port {asked_port} is in use; using {port}")
     if other is not None:
-        warning = f"Another pyworkers dev, on port {other}, uses {stores.state_dir} too: end it, or pass --persist-to"
-        output.line(output.style(warning, "yellow"), "warn")
+        output.warn(
+            f"Another pyworkers dev, on port {other}, uses {stores.state_dir} too: end it, or pass --persist-to"
+        )
     host = "localhost" if ip in ("localhost", "127.0.0.1", "::1", "*", "0.0.0.0", "::") else ip  # noqa: S104  # compared
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     for line in control.s3.describe(url):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyworkers.config.model import Project, WorkerConfig
 from pyworkers.errors import PyworkersError, WorkerLoadError
-from pyworkers.runtime.handlers import describe_missing, describe_uncallable
+from pyworkers.runtime.handlers import describe_flaws
 from pyworkers.server.errors import describe_load_error
 from pyworkers.server.terminal import Output
 
@@ -32,9 +32,9 @@ IGNORED_FOLDERS: Final = frozenset(
 )
 CODE_SUFFIXES: Final = frozenset((".py", ".so"))
 MAX_FOLDERS: Final = 2_000
-# Measured: a change is seen after 16 ms; the watcher's defaults need 53 ms.
 _log = logging.getLogger("pyworkers.server")
 
+# Measured: a change is seen after 16 ms; the watcher's defaults need 53 ms.
 _STEP_MS: Final = 10
 _DEBOUNCE_MS: Final = 50
 
@@ -191,8 +191,8 @@ class Reloader:
         shown = ", ".join(path.name for path in paths[:3]) + (" ..." if len(paths) > 3 else "")
         self._output.line(self._output.style(f"Reloaded {name} ({shown}, {milliseconds:.0f} ms)", "cyan"))
         isolate = self._runtime.isolates[name]
-        for line in (*describe_uncallable(isolate.handlers), *describe_missing(isolate.handlers, isolate.config)):
-            self._output.line(self._output.style(f"{name}: {line}", "yellow"), "warn")
+        for line in describe_flaws(isolate.handlers, isolate.config):
+            self._output.warn(f"{name}: {line}")
 
     def _check_main(self, name: str) -> None:
         main = next(config.main for config in self._project.workers if config.name == name)
@@ -210,9 +210,7 @@ class Reloader:
         before = {config.name: config for config in self._project.workers}
         after = {config.name: config for config in project.workers}
         if _needs_restart(self._project, project, before, after):
-            self._output.line(
-                self._output.style("The workers or engines of this project changed: restart to apply", "yellow"), "warn"
-            )
+            self._output.warn("The workers or engines of this project changed: restart to apply")
             return
         self._project = project
         for name, config in after.items():

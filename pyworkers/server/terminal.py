@@ -87,6 +87,10 @@ class Output:
         if LEVELS[level] <= self.level:
             self.write(text + "\n")
 
+    def warn(self, text: str) -> None:
+        """Write a warning of the command's own."""
+        self.line(self.style(text, "yellow"), "warn")
+
     def write(self, text: str) -> None:
         """Write text as it is."""
         if self._backlog_chars > MAX_BACKLOG_CHARS:

@@ -6,16 +6,15 @@ Source: facts of workerd's ``python-entrypoint-helper.ts``, section 2.2; recorde
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any, Final
+from typing import Any
 
 from pyworkers.js.buffers import ArrayBuffer
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.values import JsException, JsProxy, type_error
 from pyworkers.pyodide.code import relaxed_call
+from pyworkers.runtime.handlers import NO_FETCH
 from pyworkers.runtime.isolate import Isolate, check_method
-
-NO_FETCH: Final = "Handler does not export a fetch() function."
 
 
 class AlarmInvocationInfo(JsProxy):

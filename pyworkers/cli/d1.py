@@ -20,6 +20,7 @@ from pyworkers.cli.d1_database import Database, database_argument, databases, fi
 from pyworkers.cli.d1_migrations import migrations
 from pyworkers.cli.output import busy, note, print_json, print_table, progress
 from pyworkers.cli.place import Place, place_options, platform_errors
+from pyworkers.engines.files import whole_file
 from pyworkers.errors import PyworkersError, UsageError
 
 if TYPE_CHECKING:
@@ -126,17 +127,17 @@ def export(
             return
         note(f"Exporting local database {found.name} from {_shown(found.file)} to {output}")
         target = place.folder / output
-        temporary = target.with_name(f"{target.name}.part")
         try:
-            with temporary.open("w", encoding="utf-8") as file, progress("Exporting statements", None) as advance:
+            with (
+                whole_file(target) as part,
+                part.open("w", encoding="utf-8") as file,
+                progress("Exporting statements", None) as advance,
+            ):
                 for line in lines:
                     file.write(f"{line}\n")
                     advance(1)
-            temporary.replace(target)
         except OSError as error:
             raise UsageError(f"{target} cannot be written: {error.strerror}", hint="check --output") from error
-        finally:
-            temporary.unlink(missing_ok=True)
     note("Done!")
 
 

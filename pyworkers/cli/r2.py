@@ -18,6 +18,7 @@ from pyworkers.cli.commands import Group
 from pyworkers.cli.output import note, print_json, print_table, progress
 from pyworkers.cli.place import Place, place_options, platform_errors
 from pyworkers.cli.r2_bucket import ObjectPath, buckets, check_bucket, complete_bucket, http_attributes, split_path
+from pyworkers.engines.files import whole_file
 from pyworkers.errors import PyworkersError, UsageError
 
 if TYPE_CHECKING:
@@ -123,14 +124,11 @@ def get(*, place: Place, path: str, file: Path | None, pipe: bool, jurisdiction:
         return
     target = _target(place, where, file)
     click.echo(f'Downloading "{where.key}" from "{where.bucket}".')
-    temporary = target.with_name(f"{target.name}.part")
     try:
-        place.run(lambda stores: _fetch(stores, where, temporary))
-        temporary.replace(target)
+        with whole_file(target) as part:
+            place.run(lambda stores: _fetch(stores, where, part))
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}", hint="pass another --file") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     click.echo("Download complete.")
 
 

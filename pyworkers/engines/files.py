@@ -1,4 +1,7 @@
-"""Files of the state folder; bodies are read a piece at a time on the pool of threads, so that memory stays flat."""
+"""Files of the state folder: written whole or not at all; read, as bodies are, a piece at a time.
+
+Bodies are read on the pool of threads, so that memory stays flat.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,20 @@ def file_errors(path: Path) -> Iterator[None]:
         raise EngineError(
             f"{path} cannot be used: {error.strerror or error}", hint="choose another --persist-to folder"
         ) from error
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield where to write a file, which takes its place at the end of the block; if that fails, nothing is left.
+
+    Who reads ``path`` meanwhile finds what was there before.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 class OpenFile:

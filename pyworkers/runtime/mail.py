@@ -20,7 +20,7 @@ from pyworkers.bindings.email_parsing import ParsedEmail, parse_email
 from pyworkers.bindings.failures import remote, tell
 from pyworkers.clock import Clock
 from pyworkers.config.tables import SendEmail
-from pyworkers.engines.files import file_errors
+from pyworkers.engines.files import file_errors, whole_file
 from pyworkers.errors import EngineError
 from pyworkers.js.headers import Headers
 from pyworkers.js.primitives import is_nullish, to_string
@@ -213,9 +213,5 @@ async def _checked_reply(incoming: ParsedEmail, message: Any) -> bytes:
 
 def _write(path: Path, raw: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp")
-    try:
-        temporary.write_bytes(raw)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as part:
+        part.write_bytes(raw)

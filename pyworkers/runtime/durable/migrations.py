@@ -16,7 +16,7 @@ from typing import Any
 
 from pyworkers.config.model import WorkerConfig
 from pyworkers.config.tables import Migration
-from pyworkers.engines.files import file_errors
+from pyworkers.engines.files import file_errors, whole_file
 from pyworkers.errors import EngineCorrupt
 
 
@@ -92,9 +92,8 @@ class ClassKeys:
             return
         with file_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self._path.with_suffix(".tmp")
-            temporary.write_text(json.dumps(self._workers, indent=2) + "\n")
-            temporary.replace(self._path)
+            with whole_file(self._path) as part:
+                part.write_text(json.dumps(self._workers, indent=2) + "\n")
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from pyworkers.engines.file_lock import try_lock
+
 DEFAULT_PORT: Final = 8787
 _NAME: Final = ".server"  # holds the port, and is locked while the server lives
 
@@ -38,7 +40,7 @@ class Claim:
             if makes:
                 self._state_dir.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            if not _lock(descriptor):
+            if not try_lock(descriptor):
                 os.close(descriptor)
                 return _read(path)
             os.ftruncate(descriptor, 0)
@@ -63,20 +65,9 @@ def running_port(state_dir: Path) -> int | None:
     except OSError:
         return None
     try:
-        return None if _lock(descriptor) else _read(path)
+        return None if try_lock(descriptor) else _read(path)
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    assert sys.platform != "win32"
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _read(path: Path) -> int | None:

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from pyworkers.engines.file_lock import try_lock
 from pyworkers.engines.files import file_errors
 
 
@@ -28,14 +29,10 @@ class ConsumerLock:
         """
         if sys.platform == "win32":  # what a killed process held comes back when its leases end
             return False
-        import fcntl
-
         with file_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not try_lock(descriptor):
             os.close(descriptor)
             return False
         self._descriptor = descriptor

@@ -23,6 +23,7 @@ from uuid import uuid4
 import apsw
 
 from pyworkers.clock import Clock
+from pyworkers.engines.file_lock import try_lock
 from pyworkers.engines.r2.blobs import BlobStore, StoredBody
 from pyworkers.engines.r2.conditions import R2Condition
 from pyworkers.engines.r2.protocol import R2Attributes, R2Object, R2Page
@@ -91,7 +92,7 @@ class BucketStore:
                 self._connection = database
                 self._migrate()
                 self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-                if _is_alone(self._lock):
+                if try_lock(self._lock):
                     self.blobs.sweep(self._live_blobs(database))
                 fcntl.flock(self._lock, fcntl.LOCK_SH)
             except BaseException:
@@ -305,15 +306,6 @@ def os_errors(folder: Path) -> Iterator[None]:
             f"{error.filename or folder} could not be used: {error.strerror}",
             hint="check the folder's permissions and the free space",
         ) from error
-
-
-def _is_alone(lock: int) -> bool:
-    """Tell whether no other process holds the lock; then it is held exclusively."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _scan(database: apsw.Connection, prefix: str, delimiter: str, after: str | None) -> Iterator[R2Object | str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import gc
 import statistics
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.report import Figure
 from pyworkers.clock import ManualClock
@@ -19,6 +18,7 @@ from pyworkers.pyodide.suspension import Suspendable
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.stores import Stores
 
+T = TypeVar("T")
 CONFIG = Path(__file__).parent / "workers" / "durable" / "wrangler.toml"
 CALLS = 2_000
 OBJECTS = 10_000
@@ -26,23 +26,26 @@ OBJECTS = 10_000
 
 def measure() -> list[Figure]:
     """Run a project with durable state, and time calls from its own worker."""
-    with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_measure(Path(folder)))
+    return inside_worker(_measure)
 
 
-async def _measure(folder: Path) -> list[Figure]:
-    clock = ManualClock()
-    project = load_project(CONFIG.parent, [CONFIG])
-    async with Runtime(project, Stores(folder, project, clock), clock=clock) as runtime:
-        figures: list[Figure] = []
+def inside_worker(work: Callable[[Runtime, ManualClock, Path], Coroutine[Any, Any, T]]) -> T:
+    """Run ``work`` as code of the project's own worker; it gets the runtime, its clock and the folder of its data."""
 
-        async def inside() -> None:
-            figures.extend(await _calls(runtime))
-            figures.extend(await _memory(runtime, clock))
+    async def main() -> T:
+        with tempfile.TemporaryDirectory() as folder:
+            clock = ManualClock()
+            project = load_project(CONFIG.parent, [CONFIG])
+            async with Runtime(project, Stores(Path(folder), project, clock), clock=clock) as runtime:
+                inside = work(runtime, clock, Path(folder))
+                result: T = await Suspendable(inside, context=runtime.primary.context.copy())
+                return result
 
-        context: contextvars.Context = runtime.primary.context.copy()
-        await Suspendable(inside(), context=context)
-        return figures
+    return asyncio.run(main())
+
+
+async def _measure(runtime: Runtime, clock: ManualClock, _folder: Path) -> list[Figure]:
+    return [*await _calls(runtime), *await _memory(runtime, clock)]
 
 
 async def _calls(runtime: Runtime) -> list[Figure]:

@@ -5,24 +5,18 @@ Not among the measurements that run by default: it makes 100,000 databases.
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import gc
 import os
 import statistics
 import sys
-import tempfile
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from benchmarks.durable import CONFIG, resident_bytes
+from benchmarks.durable import inside_worker, resident_bytes
 from benchmarks.report import Figure
 from pyworkers.clock import ManualClock
-from pyworkers.config import load_project
-from pyworkers.pyodide.suspension import Suspendable
 from pyworkers.runtime.runtime import Runtime
-from pyworkers.runtime.stores import Stores
 
 OBJECTS = 100_000
 # So many are made before the clock is moved on by more than an object stays in memory.
@@ -32,25 +26,10 @@ WOKEN = 200
 
 def measure() -> list[Figure]:
     """Make objects that store something, let them be evicted, and wake some of them."""
-    with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_measure(Path(folder)))
+    return inside_worker(_measure)
 
 
-async def _measure(folder: Path) -> list[Figure]:
-    clock = ManualClock()
-    project = load_project(CONFIG.parent, [CONFIG])
-    async with Runtime(project, Stores(folder, project, clock), clock=clock) as runtime:
-        figures: list[Figure] = []
-
-        async def inside() -> None:
-            figures.extend(await _idle(runtime, clock, folder))
-
-        context: contextvars.Context = runtime.primary.context.copy()
-        await Suspendable(inside(), context=context)
-        return figures
-
-
-async def _idle(runtime: Runtime, clock: ManualClock, folder: Path) -> list[Figure]:
+async def _measure(runtime: Runtime, clock: ManualClock, folder: Path) -> list[Figure]:
     namespace = runtime.primary.sdk._EnvWrapper(runtime.primary.env).COUNTER
     # What a full memory needs once stays with the process: idle ones are counted from there.
     await _make(runtime, namespace, clock, range(AT_ONCE))

@@ -9,9 +9,6 @@ objects leave the memory, and the whole runtime ends and begins again on the sam
 from __future__ import annotations
 
 import asyncio
-import gc
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from programs import MANY, PROGRAMS, STEPS, collect_before, worker_in
 
 from pyworkers.clock import ManualClock
 from pyworkers.config import load_project
@@ -28,38 +26,10 @@ from pyworkers.js.values import JsException
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.stores import Stores
 
-PROGRAMS = int(os.environ.get("PYWORKERS_PROGRAMS", "200"))
-STEPS = 50
-# Eviction collects garbage, and hypothesis keeps ever more: so often it is put out of the collector's sight.
-PAUSE = 20
 OBJECTS = 3
 RETRIES = 6
 AGAIN_MS = 1_500
 
-CONFIG = """
-name = "w"
-main = "entry.py"
-compatibility_date = "2026-08-01"
-compatibility_flags = ["python_workers_314"]
-[[durable_objects.bindings]]
-name = "DO"
-class_name = "Obj"
-[[migrations]]
-tag = "v1"
-new_sqlite_classes = ["Obj"]
-"""
-ENTRY = """
-from workers import DurableObject
-
-CODE = {}
-
-class Obj(DurableObject):
-    async def step(self):
-        return await CODE["step"](self.ctx._ctx)
-
-    async def alarm(self, info):
-        await CODE["alarm"](self.ctx._ctx, info)
-"""
 HANDLERS = ("succeed", "fail", "reset", "set again", "remove", "set again and fail", "remove and fail")
 
 objects = st.integers(0, OBJECTS - 1)
@@ -148,9 +118,7 @@ class System:
         self.code["alarm"] = self.alarm
 
     async def run(self, program: list[tuple[Any, ...]]) -> None:
-        if self.count % PAUSE == 0:
-            gc.collect()
-            gc.freeze()
+        collect_before(self.count)
         self.count += 1
         self.model, self.fired = Model(self.clock.now_ms()), []
         for number, (kind, *args) in enumerate(program):
@@ -250,20 +218,16 @@ async def transact(txn: Any, kind: str, time_ms: int) -> None:
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("alarms")
-    (folder / "wrangler.toml").write_text(CONFIG)
-    (folder / "entry.py").write_text(ENTRY)
-    with asyncio.Runner() as runner:
+    with worker_in(folder), asyncio.Runner() as runner:
         system = System(runner, folder)
         runner.run(system.start())
         try:
             yield system
         finally:
-            gc.unfreeze()
             runner.run(system.runtime.close())
-            shutil.rmtree(folder)  # thousands of small files
 
 
-@pytest.mark.timeout(600 + 5 * PROGRAMS)  # a guard against hanging
+@pytest.mark.timeout(MANY)
 @settings(max_examples=PROGRAMS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(program=st.lists(steps, min_size=STEPS, max_size=STEPS))
 def test_alarms_fire_as_their_model_says(system: System, program: list[tuple[Any, ...]]) -> None:

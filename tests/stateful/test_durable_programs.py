@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from programs import MANY, PROGRAMS, STEPS, collect_before, worker_in
 
 from pyworkers.clock import ManualClock
 from pyworkers.config import load_project
@@ -24,36 +22,7 @@ from pyworkers.js.values import JsException, JsObject
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.stores import Stores
 
-PROGRAMS = int(os.environ.get("PYWORKERS_PROGRAMS", "200"))
-STEPS = 50
-# Eviction collects garbage, and hypothesis keeps ever more: so often it is put out of the collector's sight.
-PAUSE = 20
 RETRIES = 6
-
-CONFIG = """
-name = "w"
-main = "entry.py"
-compatibility_date = "2026-08-01"
-compatibility_flags = ["python_workers_314"]
-[[durable_objects.bindings]]
-name = "DO"
-class_name = "Obj"
-[[migrations]]
-tag = "v1"
-new_sqlite_classes = ["Obj"]
-"""
-ENTRY = """
-from workers import DurableObject
-
-CODE = {}
-
-class Obj(DurableObject):
-    async def step(self):
-        return await CODE["step"](self.ctx._ctx)
-
-    async def alarm(self, info):
-        await CODE["alarm"](self.ctx._ctx, info)
-"""
 
 keys = st.sampled_from(["a", "ab", "b", "c", "é", "B"])
 values = st.one_of(st.integers(-(2**40), 2**40), st.text(max_size=6), st.booleans())
@@ -174,9 +143,7 @@ class System:
         return self.runtime.primary.env.DO.getByName(f"object {self.count}")
 
     async def run(self, program: list[tuple[Any, ...]]) -> None:
-        if self.count % PAUSE == 0:
-            gc.collect()
-            gc.freeze()
+        collect_before(self.count)
         self.count += 1
         name = f"object {self.count}"
         model = Model(self.clock.now_ms())
@@ -353,23 +320,19 @@ def expected_read(model: Model, step: tuple[Any, ...]) -> Any:
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("programs")
-    (folder / "wrangler.toml").write_text(CONFIG)
-    (folder / "entry.py").write_text(ENTRY)
     clock = ManualClock()
-    project = load_project(folder, [folder / "wrangler.toml"])
-    stores = Stores(None, project, clock, scratch_dir=folder / "state")
-    with asyncio.Runner() as runner:
+    with worker_in(folder), asyncio.Runner() as runner:
+        project = load_project(folder, [folder / "wrangler.toml"])
+        stores = Stores(None, project, clock, scratch_dir=folder / "state")
         runtime = Runtime(project, stores, clock=clock)
         runner.run(runtime.__aenter__())
         try:
             yield System(runner, runtime, clock)
         finally:
-            gc.unfreeze()
             runner.run(runtime.close())
-            shutil.rmtree(folder)  # thousands of small files
 
 
-@pytest.mark.timeout(600 + 5 * PROGRAMS)  # a guard against hanging
+@pytest.mark.timeout(MANY)
 @settings(
     max_examples=PROGRAMS,
     deadline=None,

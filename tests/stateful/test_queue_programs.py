@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from programs import MANY, PROGRAMS, STEPS
 
 from pyworkers.clock import ManualClock
 from pyworkers.config import load_project
@@ -26,9 +26,6 @@ from pyworkers.runtime.environment import js_value
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.stores import Stores
 
-PROGRAMS = int(os.environ.get("PYWORKERS_PROGRAMS", "200"))
-STEPS = 50
-MANY = 600 + 5 * PROGRAMS  # seconds: a guard against hanging
 OWNERS = ("one", "two")
 
 owners = st.sampled_from(OWNERS)

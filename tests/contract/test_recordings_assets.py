@@ -6,8 +6,6 @@ import asyncio
 import json
 import shutil
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +13,9 @@ import pytest
 from http_client import exchange
 from interp import RECORDINGS
 from replay import verdict
+from served_project import serve_project
 
 from pyworkers.clock import ManualClock
-from pyworkers.config import load_project
-from pyworkers.runtime.runtime import Runtime
-from pyworkers.runtime.stores import Stores
-from pyworkers.server.access import AccessLog
-from pyworkers.server.app import App
-from pyworkers.server.control import Control
-from pyworkers.server.listener import Listener, bind
-from pyworkers.server.terminal import Output, Style
 
 FILES = [RECORDINGS / "assets.public.json", RECORDINGS / "own" / "assets.json"]
 RECORDED = [json.loads(path.read_text()) for path in FILES]
@@ -61,25 +52,15 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> Path:
 
 
 async def replay(case: Mapping[str, Any], config_path: Path) -> list[Any]:
-    sockets, port = bind("127.0.0.1", 0)
-    output = Output(StringIO(), style=Style(enabled=False))
-    log = AccessLog(output, several=False)
-    project = load_project(config_path.parent, [config_path], environ={})
-    async with AsyncExitStack() as stack:
-        clock = ManualClock()
-        runtime = await stack.enter_async_context(Runtime(project, Stores(None, project, clock), clock=clock))
-        listener = Listener(App(runtime, log, Control(runtime, log)), sockets)
-        await listener.start()
-        stack.push_async_callback(listener.stop, 0.2)
+    async with serve_project(config_path.parent, [config_path], clock=ManualClock()) as served:
         results: list[Any] = []
         etag = ""
         for step in case["steps"]:
             prefix = {"weak": "W/", True: ""}.get(step.get("useEtag"))
             extra = [] if prefix is None or not etag else [["If-None-Match", prefix + etag]]
-            result = await exchange(port, {**step, "headers": [*step["headers"], *extra]}, "0")
+            result = await exchange(served.port, {**step, "headers": [*step["headers"], *extra]}, "0")
             etag = next((value for name, value in result["ok"].get("headers", ()) if name == "ETag"), etag)
             results.append(result)
-    output.close()
     return results
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +12,10 @@ import pytest
 from http_client import exchange
 from interp import load_cases
 from replay import OWN, verdict
+from served_project import serve_project
 
 from pyworkers.clock import SystemClock
-from pyworkers.config import load_project
-from pyworkers.runtime.runtime import Runtime
-from pyworkers.runtime.stores import Stores
-from pyworkers.server.access import AccessLog, Capture
-from pyworkers.server.app import App
-from pyworkers.server.control import Control
 from pyworkers.server.front import Front
-from pyworkers.server.listener import Listener, bind
-from pyworkers.server.terminal import Output, Style
 
 WORKER = Path(__file__).parent / "http_worker"
 
@@ -43,30 +33,10 @@ def _number_of(case: dict[str, Any]) -> str:
     return number[1] if number else "0"
 
 
-@asynccontextmanager
-async def serve(folder: Path, front: Front) -> AsyncIterator[tuple[int, Runtime]]:
-    """Serve the worker of a folder on a free port."""
-    project = load_project(folder, environ={})
-    clock = SystemClock()
-    output = Output(io.StringIO(), level="none", style=Style(enabled=False))
-    log = AccessLog(output, several=False)
-    sockets, port = bind("127.0.0.1", 0)
-    async with AsyncExitStack() as stack:
-        capture = stack.enter_context(Capture(output, log))
-        runtime = Runtime(project, Stores(None, project, clock), clock=clock, console=capture.console)
-        await stack.enter_async_context(runtime)
-        for error in runtime.load_errors.values():
-            raise error
-        listener = Listener(App(runtime, log, Control(runtime, log), front=front), sockets)
-        await listener.start()
-        stack.push_async_callback(listener.stop, 0.2)
-        yield port, runtime
-
-
 async def replay(case: dict[str, Any], number: str, folder: Path, front: Front) -> list[Any]:
-    async with serve(folder, front) as (port, runtime):
-        runtime.primary.namespace.load("entry").PROGRAM = case["program"]
-        return [await exchange(port, step, number) for step in case["steps"]]
+    async with serve_project(folder, clock=SystemClock(), front=front, captures=True) as served:
+        served.runtime.primary.namespace.load("entry").PROGRAM = case["program"]
+        return [await exchange(served.port, step, number) for step in case["steps"]]
 
 
 def masked(case: dict[str, Any], results: list[Any]) -> list[Any]:

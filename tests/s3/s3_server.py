@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Coroutine, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
-import uvloop
 from botocore.config import Config
+from served_project import on_thread, serve_project
 
 from pyworkers.bindings.r2 import R2Bucket
 from pyworkers.clock import SystemClock
-from pyworkers.config import load_project
 from pyworkers.runtime.runtime import Runtime
-from pyworkers.runtime.stores import Stores
-from pyworkers.server.access import AccessLog
-from pyworkers.server.app import App
-from pyworkers.server.control import Control
-from pyworkers.server.listener import Listener, bind
 from pyworkers.server.s3.credentials import Credentials
-from pyworkers.server.terminal import Output, Style
 
 T = TypeVar("T")
 
@@ -63,36 +54,12 @@ class S3Server:
 
 def run_server(project: Path) -> Iterator[S3Server]:
     """Serve a project on a thread while the generator is suspended."""
-    ready: list[S3Server] = []
-    started, stop = threading.Event(), asyncio.Event()
+    with on_thread(_serving(project)) as server:
+        yield server
 
-    async def serve() -> None:
-        sockets, port = bind("127.0.0.1", 0)
-        output = Output(StringIO(), level="log", style=Style(enabled=False))
-        log = AccessLog(output, several=False)
-        config = load_project(project, environ={})
-        async with AsyncExitStack() as stack:
-            clock = SystemClock()
-            stores = Stores(project / "state", config, clock)
-            runtime = await stack.enter_async_context(Runtime(config, stores, clock=clock))
-            control = Control(runtime, log)
-            listener = Listener(App(runtime, log, control), sockets)
-            await listener.start()
-            stack.push_async_callback(listener.stop, 0.2)
-            bucket = stores.r2_binding(config.primary.r2_buckets[0])
-            ready.append(S3Server(port, control.s3.credentials, runtime, bucket, asyncio.get_running_loop()))
-            started.set()
-            await stop.wait()
 
-    def run() -> None:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # the loop that the server uses
-            runner.run(serve())
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    assert started.wait(30)
-    try:
-        yield ready[0]
-    finally:
-        ready[0].loop.call_soon_threadsafe(stop.set)
-        thread.join(30)
+@asynccontextmanager
+async def _serving(project: Path) -> AsyncIterator[S3Server]:
+    async with serve_project(project, clock=SystemClock(), state=project / "state") as served:
+        bucket = served.stores.r2_binding(served.runtime.project.primary.r2_buckets[0])
+        yield S3Server(served.port, served.control.s3.credentials, served.runtime, bucket, asyncio.get_running_loop())

@@ -34,8 +34,8 @@ LazyBody = BodySource | Callable[[], BodySource]
 
 TEXT_TYPE: Final = "text/plain;charset=UTF-8"
 FORM_TYPE: Final = "application/x-www-form-urlencoded;charset=UTF-8"
-_USED: Final = "Body has already been used. It can only be used once. Use tee() first if you need to read it twice."
-_LOCKED: Final = "This ReadableStream is currently locked to a reader."
+USED: Final = "Body has already been used. It can only be used once. Use tee() first if you need to read it twice."
+LOCKED: Final = "This ReadableStream is currently locked to a reader."
 HELD: Final = "The ReadableStream has been locked to a reader."
 _DISTURBED: Final = "This ReadableStream is disturbed (has already been read from), and cannot be used as a body."
 
@@ -126,7 +126,7 @@ class Body(JsProxy):
     async def formData(self) -> FormData:
         """Return the body parsed as a form of the Content-Type."""
         if self.bodyUsed:
-            raise type_error(_USED)
+            raise type_error(USED)
         content_type = self.headers.find("content-type")
         if content_type is None:
             raise type_error("Parsing a Body as FormData requires a Content-Type header.")
@@ -192,9 +192,9 @@ class Body(JsProxy):
     def _check_unread(self) -> None:
         stream = self._stream if self._stream is not None else self._source
         if self._used or (isinstance(stream, ReadableStream) and stream.disturbed):
-            raise type_error(_USED)
+            raise type_error(USED)
         if isinstance(stream, ReadableStream) and stream.locked:
-            raise type_error(_LOCKED)
+            raise type_error(LOCKED)
 
     async def _read(self) -> Any:
         """Return the whole body as ``bytes``, which marks it used; a null body is empty and never used."""

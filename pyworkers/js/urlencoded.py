@@ -5,7 +5,7 @@ Source: url.spec.whatwg.org, section 5; recorded, contracts/fetchapi, fetchapi.r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 from urllib.parse import quote_plus, unquote_to_bytes
 
@@ -16,12 +16,7 @@ _HEX: Final = frozenset("0123456789abcdefABCDEF")
 
 def parse_query(query: str) -> list[tuple[str, str]]:
     """Parse as ``URLSearchParams`` does; a wrong escape stays as it is."""
-    pairs = []
-    for part in query.split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            pairs.append((_decode(name), _decode(value)))
-    return pairs
+    return split_pairs(query, _decode)
 
 
 def serialize_query(pairs: Iterable[tuple[str, str]]) -> str:
@@ -31,11 +26,16 @@ def serialize_query(pairs: Iterable[tuple[str, str]]) -> str:
 
 def parse_form(body: str) -> list[tuple[str, str]]:
     """Parse a form's body as ``formData()`` does: of a wrong escape only the percent sign is dropped."""
+    return split_pairs(body, _decode_loosely)
+
+
+def split_pairs(text: str, decode: Callable[[str], str]) -> list[tuple[str, str]]:
+    """Split into decoded names and values; one without a ``=`` has an empty value."""
     pairs = []
-    for part in body.split("&"):
+    for part in text.split("&"):
         if part:
             name, _, value = part.partition("=")
-            pairs.append((_decode_loosely(name), _decode_loosely(value)))
+            pairs.append((decode(name), decode(value)))
     return pairs
 
 

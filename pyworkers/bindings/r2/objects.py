@@ -14,6 +14,7 @@ from pyworkers.bindings.r2.options import HTTP_FIELDS
 from pyworkers.engines.r2 import R2Object, R2Reading
 from pyworkers.errors import EngineError
 from pyworkers.js.blob import Blob
+from pyworkers.js.body import LOCKED, USED
 from pyworkers.js.buffers import ArrayBuffer, Uint8Array
 from pyworkers.js.dates import Date
 from pyworkers.js.headers import Headers
@@ -23,8 +24,6 @@ from pyworkers.js.streams.readable import ReadableStream
 from pyworkers.js.values import JsObject, JsProxy, js_method, type_error
 from pyworkers.js.webidl import MISSING, argument_error, text_of
 
-_USED: Final = "Body has already been used. It can only be used once. Use tee() first if you need to read it twice."
-_LOCKED: Final = "This ReadableStream is currently locked to a reader."
 _PROPERTIES: Final = (
     "ssecKeyMd5",
     "storageClass",
@@ -212,9 +211,9 @@ class GetResult(HeadResult, js_name="GetResult", read_only="body bodyUsed"):
 
     async def _read(self) -> Any:
         if self.body.disturbed:
-            raise type_error(_USED)
+            raise type_error(USED)
         if self.body.locked:
-            raise type_error(_LOCKED)
+            raise type_error(LOCKED)
         return await self.body.read_all()
 
 

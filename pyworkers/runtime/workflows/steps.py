@@ -18,7 +18,7 @@ from typing import Any
 from pyworkers.bindings.workflows.durations import milliseconds
 from pyworkers.bindings.workflows.failures import IN_THE_PAST, NO_DURATION, crossed, storage_failure
 from pyworkers.bindings.workflows.limits import DEFAULT_EVENT_TIMEOUT, check_step_name, resolve_config
-from pyworkers.engines.workflows import SentEvent, StepRecord
+from pyworkers.engines.workflows import LogEntry, SentEvent, StepRecord
 from pyworkers.errors import EngineError
 from pyworkers.js.dates import Date
 from pyworkers.js.primitives import is_nullish, number, to_boolean, to_number, to_string
@@ -146,9 +146,7 @@ class Steps:
         step = self._store.find(key)
         if step is None:
             start = step_entry(LogEvent.SLEEP_START, key, target, {"durationMs": duration_ms})
-            if math.isnan(duration_ms):
-                self._store.log(start)
-                raise JsException("Error", NO_DURATION)
+            self._check_duration(duration_ms, start)
             step = StepRecord(key, due_ms=self._store.gate.due_ms(duration_ms))
             self._store.save(step, start)
         await self._sleep_on(step, target)
@@ -160,12 +158,16 @@ class Steps:
             if left_ms < 0:
                 raise JsException("Error", IN_THE_PAST)
             start = step_entry(LogEvent.SLEEP_START, key, target, {"durationMs": number(left_ms)})
-            if math.isnan(left_ms):
-                self._store.log(start)
-                raise JsException("Error", NO_DURATION)
+            self._check_duration(left_ms, start)
             step = StepRecord(key, due_ms=math.ceil(moment_ms))
             self._store.save(step, start)
         await self._sleep_on(step, target)
+
+    def _check_duration(self, duration_ms: float, start: LogEntry) -> None:
+        """Log the start of a wait that the platform cannot even store, and fail as it does."""
+        if math.isnan(duration_ms):
+            self._store.log(start)
+            raise JsException("Error", NO_DURATION)
 
     async def _sleep_on(self, step: StepRecord, target: str) -> None:
         if step.state == "done":
@@ -180,9 +182,7 @@ class Steps:
             return step_result(step) if step.state == "done" else _raise(stored_error(step))
         if step is None:
             start = step_entry(LogEvent.WAIT_START, key, target, {"event": event_type})
-            if math.isnan(timeout_ms):
-                self._store.log(start)
-                raise JsException("Error", NO_DURATION)
+            self._check_duration(timeout_ms, start)
             step = StepRecord(key, due_ms=self._store.gate.due_ms(timeout_ms))
             self._store.save(step, start)
         event = await self._next_event(event_type, step.due_ms or 0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
 
+from pyworkers.js.urlencoded import split_pairs
 from pyworkers.server.ingress import Scope
 from pyworkers.server.s3 import S3_ROOT
 from pyworkers.server.s3.errors import S3Error, not_implemented
@@ -132,7 +133,7 @@ def read_request(scope: Scope, virtual_buckets: frozenset[str]) -> S3Request:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     path = scope["raw_path"].decode("latin-1").partition("?")[0]
-    query = tuple(_pairs(scope["query_string"].decode("latin-1")))
+    query = tuple(split_pairs(scope["query_string"].decode("latin-1"), unquote))
     rest = path.removeprefix(S3_ROOT).removeprefix("/")
     host = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
     virtual = host.removesuffix(".localhost")
@@ -153,12 +154,3 @@ def read_request(scope: Scope, virtual_buckets: frozenset[str]) -> S3Request:
 def encode(text: str) -> str:
     """Percent-encode as a signature has it."""
     return quote(text, safe="-_.~")
-
-
-def _pairs(query: str) -> list[tuple[str, str]]:
-    pairs = []
-    for part in query.split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            pairs.append((unquote(name), unquote(value)))
-    return pairs

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pyworkers.bindings.arguments import check_option_bag, optional_int32
 from pyworkers.bindings.queues.bodies import decode_body
-from pyworkers.bindings.queues.producer import _shown
+from pyworkers.bindings.queues.producer import backlog_object
 from pyworkers.engines.queues import Backlog, TakenMessage
 from pyworkers.js.dates import Date
 from pyworkers.js.objects import JsArray
@@ -108,7 +108,7 @@ class QueueController(JsProxy, read_only="messages metadata queue"):
         self._result = QueueResult()
         self.queue = queue
         self.messages = JsArray([QueueMessage(message, self._result) for message in messages])
-        self.metadata = JsObject({"metrics": _shown(backlog)})
+        self.metadata = JsObject({"metrics": backlog_object(backlog)})
 
     @property
     def result(self) -> QueueResult:

@@ -123,7 +123,7 @@ class WorkerQueue(JsProxy):
     async def metrics(self, *_: object) -> JsObject:
         """Tell how many messages wait, their size, and when the next of them was sent; all approximate."""
         try:
-            return _shown(await self._queue.metrics())
+            return backlog_object(await self._queue.metrics())
         except EngineError as error:
             raise self._storage_failure("metrics", error) from error
 
@@ -233,10 +233,11 @@ def _delay_problem(delay_s: int | None) -> tuple[str, str] | None:
 
 def _answer(before: Backlog) -> JsObject:
     """Return what sending resolves to."""
-    return JsObject({"metadata": JsObject({"metrics": _shown(before)})})
+    return JsObject({"metadata": JsObject({"metrics": backlog_object(before)})})
 
 
-def _shown(backlog: Backlog) -> JsObject:
+def backlog_object(backlog: Backlog) -> JsObject:
+    """Return the ``metrics`` of a queue, as producers and consumers see them."""
     sent_at_ms = backlog.oldest_sent_at_ms
     return JsObject(
         {

@@ -8,11 +8,16 @@ import socket
 import time
 
 
-def pound(port: int, path: str, *, clients: int, requests: int) -> None:
+def pound(port: int, path: str, *, clients: int, requests: int, sleeps: bool = True) -> None:
     """Send ``requests`` GETs over ``clients`` connections, as fast as a client in Python can.
 
-    It is a client of few instructions, as wrk is: it waits for the server, never the server for it. A slow one would
-    flatter the faster of two servers, which then finds its client awake and does not pay for waking it.
+    It is a client of few instructions, as wrk is: it waits for the server, never the server for it.
+
+    Args:
+        sleeps: whether it gives its core up while no answer is there, as most clients do. On a virtual machine the
+            server's next write then pays for waking that core, which is as much as all its other work in the kernel. A
+            server that is faster than the client finds it awake, so that of two servers the slower one seems slower
+            than it is: to compare them, let the client keep its core.
 
     Raises:
         RuntimeError: an answer is not 200 or differs in length from the first.
@@ -33,7 +38,7 @@ def pound(port: int, path: str, *, clients: int, requests: int) -> None:
         connection.sendall(message)
     left = requests
     while left > 0:
-        for number, _ in poll.poll():
+        for number, _ in poll.poll(None if sleeps else 0):
             missing[number] -= len(connections[number].recv(65536))
             if missing[number] < 0:
                 raise RuntimeError("an answer is longer than the first")

@@ -173,6 +173,11 @@ class Response(Body, read_only="cf redirected status url"):
     # ---- for the host
 
     @property
+    def own_status_text(self) -> str | None:
+        """The reason phrase that was given; None where it is the status's own."""
+        return self._status_text
+
+    @property
     def status_text(self) -> str:
         """The reason phrase."""
         return self.statusText

@@ -1,6 +1,6 @@
 """``run_sync`` on the stock event loop.
 
-Worker code runs inside a greenlet that a `Suspendable` drives from the outside. ``run_sync`` switches out to that
+Worker code runs inside a greenlet that `suspendable` drives from the outside. ``run_sync`` switches out to that
 driver, at any depth of synchronous calls; the driver awaits on the event loop and switches back in. What the code sees
 as its context variables are those of the driver's ``context``, on both sides of every switch.
 
@@ -10,6 +10,7 @@ Source: pyodide.org, ``pyodide.ffi.run_sync`` (JavaScript Promise Integration); 
 from __future__ import annotations
 
 import threading
+import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from typing import Any, Final, Protocol, TypeVar
@@ -44,6 +45,7 @@ class NoMeter:
 
 
 NO_METER = NoMeter()
+_ENDED: Final = object()  # what a worklet hands over when its coroutine has ended
 
 
 def run_sync(awaitable: Awaitable[T], /) -> T:
@@ -76,69 +78,83 @@ class Suspension:
 
 
 class Worklet(greenlet):  # type: ignore[misc]  # greenlet ships no usable stub for subclassing
-    """The greenlet that worker code runs in."""
+    """The greenlet that worker code runs in.
+
+    Attributes:
+        value: what the coroutine that has just ended returned; taken at once.
+        error: what it raised.
+    """
+
+    value: Any = None
+    error: BaseException | None = None
 
 
-class Suspendable:
-    """Awaitable that runs a coroutine inside a `Worklet`.
+def suspendable(
+    coroutine: Coroutine[Any, Any, T],
+    *,
+    context: Context | None = None,
+    meter: Meter = NO_METER,
+    on_wait: Callable[[], object] | None = None,
+) -> Coroutine[Any, Any, T]:
+    """Return what runs a coroutine inside a `Worklet`: to be awaited, or stepped by who wants to hold it back.
 
     Args:
         coroutine: the worker's code.
         context: the context variables it sees; those of the first awaiter where None.
         meter: told of every stretch that the code runs.
+        on_wait: called before the code waits for the first time, if it does; in the task that awaits this.
     """
+    steps: Any = _steps(coroutine, context, meter, on_wait)
+    return steps  # a coroutine, made of a generator
 
-    __slots__ = ("_context", "_coroutine", "_meter")
 
-    def __init__(
-        self, coroutine: Coroutine[Any, Any, Any], *, context: Context | None = None, meter: Meter = NO_METER
-    ) -> None:
-        self._coroutine = coroutine
-        self._context = context
-        self._meter = meter
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        coroutine, meter = self._coroutine, self._meter
-        idle = _idle.worklets
-        worklet = idle.pop() if idle else Worklet(_run)
-        worklet.gr_context = self._context if self._context is not None else getcurrent().gr_context
-        message: Any = (coroutine.send, None)
-        while True:
-            driver = getcurrent()
-            if worklet.parent is not driver:
-                worklet.parent = driver
-            meter.enter()
-            try:
-                result = worklet.switch(message)
-            finally:
-                meter.leave()
-            if type(result) is _Outcome:
-                if len(idle) < MAX_IDLE:
-                    worklet.gr_context = None
-                    idle.append(worklet)
-                else:
-                    worklet.switch(None)  # ends it: one that is only forgotten is never freed
-                value, error = result.take()
-                if error is not None:
-                    raise error
-                return value
-            if type(result) is Suspension:
-                # What is awaited may be the worker's code too: it runs in the same context, and may `run_sync` itself.
-                awaited = Suspendable(_awaiting(result.awaitable), context=worklet.gr_context, meter=meter)
-                message = yield from _outcome(awaited)
-                continue
-            try:
-                sent = yield result
-            except BaseException as thrown:
-                message = (coroutine.throw, thrown)
+@types.coroutine
+def _steps(
+    coroutine: Coroutine[Any, Any, Any], context: Context | None, meter: Meter, on_wait: Callable[[], object] | None
+) -> Generator[Any, Any, Any]:
+    idle = _idle.worklets
+    worklet = idle.pop() if idle else Worklet(_run)
+    worklet.gr_context = context if context is not None else getcurrent().gr_context
+    message: Any = (coroutine.send, None)
+    while True:
+        driver = getcurrent()
+        if worklet.parent is not driver:
+            worklet.parent = driver
+        meter.enter()
+        try:
+            result = worklet.switch(message)
+        finally:
+            meter.leave()
+        if result is _ENDED:
+            value, error = worklet.value, worklet.error
+            worklet.value = worklet.error = None
+            if len(idle) < MAX_IDLE:
+                worklet.gr_context = None
+                idle.append(worklet)
             else:
-                message = (coroutine.send, sent)
+                worklet.switch(None)  # ends it: one that is only forgotten is never freed
+            if error is not None:
+                raise error
+            return value
+        if type(result) is Suspension:
+            # What is awaited may be the worker's code too: it runs in the same context, and may `run_sync` itself.
+            awaited = suspendable(_awaiting(result.awaitable), context=worklet.gr_context, meter=meter, on_wait=on_wait)
+            message = yield from _outcome(awaited)
+            continue
+        if on_wait is not None:
+            on_wait()
+            on_wait = None
+        try:
+            sent = yield result
+        except BaseException as thrown:
+            message = (coroutine.throw, thrown)
+        else:
+            message = (coroutine.send, sent)
 
 
 async def run_suspendable(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine so that ``run_sync`` works below it."""
-    result: T = await Suspendable(coroutine)
-    return result
+    return await suspendable(coroutine)
 
 
 def _run(message: tuple[Callable[[Any], Any], Any] | None) -> None:
@@ -154,32 +170,16 @@ def _run(message: tuple[Callable[[Any], Any], Any] | None) -> None:
             try:
                 yielded = step(argument)
             except StopIteration as stop:
-                outcome = _Outcome(stop.value, None)
+                worklet.value = stop.value
                 break
             except GreenletExit:
                 raise  # the driver was dropped
             except BaseException as error:
-                outcome = _Outcome(None, error)
+                worklet.error = error
                 break
             step, argument = worklet.parent.switch(yielded)
         del step, argument, message, yielded  # an idle worklet holds nothing of the worker's
-        message = worklet.parent.switch(outcome)
-
-
-class _Outcome:
-    """How a coroutine ended."""
-
-    __slots__ = ("error", "value")
-
-    def __init__(self, value: Any, error: BaseException | None) -> None:
-        self.value = value
-        self.error = error
-
-    def take(self) -> tuple[Any, BaseException | None]:
-        """Return value and error, and forget them: the idle worklet still holds this object."""
-        taken = self.value, self.error
-        self.value = self.error = None
-        return taken
+        message = worklet.parent.switch(_ENDED)
 
 
 class _Idle(threading.local):
@@ -192,9 +192,10 @@ class _Idle(threading.local):
 _idle = _Idle()
 
 
-def _outcome(awaited: Suspendable) -> Generator[Any, Any, tuple[Any, BaseException | None]]:
+@types.coroutine
+def _outcome(awaited: Any) -> Generator[Any, Any, tuple[Any, BaseException | None]]:
     try:
-        return (yield from awaited.__await__()), None
+        return (yield from awaited), None
     except BaseException as error:
         return None, error
 

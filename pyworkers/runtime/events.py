@@ -43,6 +43,7 @@ class Event:
         bindings: names of the bindings it touched, with how often.
         prints: what the handler printed, for the lines under the access line.
         trace: what is noted for those that tail the worker; None where nobody does.
+        on_wait: called before the handler waits for the first time, if it does.
     """
 
     __slots__ = (
@@ -52,6 +53,7 @@ class Event:
         "depth",
         "isolate",
         "kind",
+        "on_wait",
         "prints",
         "props",
         "started_s",
@@ -74,6 +76,7 @@ class Event:
         self.props = props
         self._ctx: ExecutionContext | None = None
         self.trace: Trace | None = None
+        self.on_wait: Callable[[], object] | None = None
         self.subrequests = 0
         self.cpu_s = 0.0
         self.started_s = perf_counter()

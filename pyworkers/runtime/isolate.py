@@ -1,7 +1,7 @@
 """An isolate: one loaded worker, and how it handles each kind of event.
 
 An event runs in a context of its own, in which `current_realm` and `current_event` tell whose code is running, and
-under a `Suspendable`, so that ``run_sync`` works in it. Class-style workers get a new instance of their class for
+under `suspendable`, so that ``run_sync`` works in it. Class-style workers get a new instance of their class for
 every event, as on the platform; module-style workers get the same objects as arguments.
 """
 
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from time import perf_counter
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from pyworkers.config.model import WorkerConfig
 from pyworkers.js.primitives import is_nullish, jsnull
@@ -27,7 +27,7 @@ from pyworkers.js.timers import cancel_timers
 from pyworkers.js.values import JsException, JsObject, type_error
 from pyworkers.pyodide.code import accepted_positional, relaxed_call
 from pyworkers.pyodide.install import install
-from pyworkers.pyodide.suspension import Suspendable, run_suspendable
+from pyworkers.pyodide.suspension import run_suspendable, suspendable
 from pyworkers.runtime.events import EVENT, Event, current_event
 from pyworkers.runtime.failures import format_traceback
 from pyworkers.runtime.handlers import AN_ERROR_RESPONSE, NO_FETCH, NOT_A_RESPONSE
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from pyworkers.bindings.assets import AssetSite
 
 E = TypeVar("E", bound=BaseException)
+# Awaits, or holds back, the run of an event's code.
+Drive: TypeAlias = Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]]
 _log = logging.getLogger("pyworkers.worker")
 
 # What every entrypoint has and no other worker can call.
@@ -112,7 +114,7 @@ class Isolate:
             JsException: TypeError, when the handler returned something else than a Response.
             Exception: whatever escaped the handler.
         """
-        event = event or self._event("fetch", props, caller)
+        event = event or self.open_event("fetch", props=props, caller=caller)
         if self.tracer is not None:
             self.tracer.opened(event, fetch_info(request), entrypoint=entrypoint)
         if self._site is not None and entrypoint is None:
@@ -129,21 +131,23 @@ class Isolate:
         caller: Event | None = None,
     ) -> Any:
         """Call an RPC method with JavaScript values; returns a JavaScript value."""
-        event = self._event("rpc", props, caller)
+        event = self.open_event("rpc", props=props, caller=caller)
         if self.tracer is not None:
             self.tracer.opened(event, lambda _trace: JsRpcEventInfo(method), entrypoint=entrypoint)
         return await self._run(event, self._call(event, method, args, entrypoint))
 
     async def trigger(self, kind: str, payload: Any, *, caller: Event | None = None, event: Event | None = None) -> Any:
         """Deliver an event other than HTTP (``scheduled``, ``queue``, ``email``, ``tail``, ``trace``, ``test``)."""
-        event = event or self._event(kind, None, caller)
+        event = event or self.open_event(kind, caller=caller)
         if self.tracer is not None:
             self.tracer.opened(event, trigger_info(kind, payload))
         return await self._run(event, self._trigger(event, kind, payload))
 
     def open_event(self, kind: str, *, props: JsObject | None = None, caller: Event | None = None) -> Event:
         """Return a new event, to be handed to `fetch` or `trigger`; from outside where it has no caller."""
-        return self._event(kind, props, caller)
+        if caller is None:
+            return Event(self, kind, props=props)
+        return Event(self, kind, depth=caller.depth + 1, root=caller, props=props)
 
     def has_handler(self, kind: str) -> bool:
         """Tell whether the worker handles this kind of event."""
@@ -152,7 +156,10 @@ class Isolate:
         return kind in self.handlers.functions
 
     def run_object_event(
-        self, event: Event, coroutine: Coroutine[Any, Any, Any], drive: Callable[[Suspendable], Awaitable[Any]]
+        self,
+        event: Event,
+        coroutine: Coroutine[Any, Any, Any],
+        drive: Drive,
     ) -> Coroutine[Any, Any, Any]:
         """Run an event of one of this worker's Durable Objects; ``drive`` holds it back at the object's gate."""
         return self._run(event, coroutine, drive)
@@ -203,16 +210,11 @@ class Isolate:
 
     # ---- how an event runs
 
-    def _event(self, kind: str, props: JsObject | None, caller: Event | None) -> Event:
-        if caller is None:
-            return Event(self, kind, props=props)
-        return Event(self, kind, depth=caller.depth + 1, root=caller, props=props)
-
     async def _run(
         self,
         event: Event,
         coroutine: Coroutine[Any, Any, Any],
-        drive: Callable[[Suspendable], Awaitable[Any]] | None = None,
+        drive: Drive | None = None,
     ) -> Any:
         """Run an event's code; ``drive`` puts something between it and what it waits for."""
         context = self.context.copy()
@@ -223,7 +225,7 @@ class Isolate:
             self.tracer.opened(event)
         self.events_open += 1
         try:
-            running = Suspendable(coroutine, context=context, meter=event)
+            running = suspendable(coroutine, context=context, meter=event, on_wait=event.on_wait)
             result = await (running if drive is None else drive(running))
             failed = False
             return result

@@ -20,7 +20,7 @@ from pyworkers.js.realm import REALM, Console, Outbound, Realm, log_console
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.values import JsObject
-from pyworkers.pyodide.suspension import NO_METER, Suspendable
+from pyworkers.pyodide.suspension import NO_METER, suspendable
 from pyworkers.runtime.assets import build_site
 from pyworkers.runtime.cron_schedule import Crons
 from pyworkers.runtime.durable import DurableObjects
@@ -325,7 +325,7 @@ def _task_factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **kwargs: Any
 
 
 async def _suspendable(coroutine: Coroutine[Any, Any, Any], event: Any) -> Any:
-    return await Suspendable(coroutine, meter=NO_METER if event is None else event)
+    return await suspendable(coroutine, meter=NO_METER if event is None else event)
 
 
 __all__ = ["Env", "Runtime", "override_vars"]

@@ -38,7 +38,6 @@ class Prints(list[str]):
     __slots__ = ("_log", "direct", "live", "partial")
 
     def __init__(self, log: AccessLog) -> None:
-        super().__init__()
         self._log = log
         self.live = False
         self.direct = False  # a debugger was started in this event
@@ -59,10 +58,12 @@ class Prints(list[str]):
 
     def release(self) -> list[str]:
         """Return the lines kept so far; what follows is passed on at once."""
+        self.live = True
+        if not self and not self.partial:
+            return []
         lines = [*self, self.partial] if self.partial else list(self)
         self.clear()
         self.partial = ""
-        self.live = True
         return lines
 
 
@@ -106,12 +107,12 @@ class AccessLog:
             target = _redacted(target)
         if self._shown:
             duration_ms = (perf_counter() - started_s) * 1000
-            lines = [self._line(method, target, status, duration_ms, bindings, is_cut=is_cut)]
+            line = self._line(method, target, status, duration_ms, bindings, is_cut=is_cut)
             if kept and self._output.shows("log"):
-                lines += [INDENT + line for line in kept]
+                line = "\n".join([line, *(INDENT + text for text in kept)])
             if error:
-                lines.append(self._error(error))
-            self._output.write("\n".join(lines) + "\n")
+                line = f"{line}\n{self._error(error)}"
+            self._output.write(line + "\n")
         elif error:
             self._output.line(f"{method} {target}\n{self._error(error)}", "error")
 

@@ -12,13 +12,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from pyworkers.js.headers import RawHeaders
-from pyworkers.server.wire import message_head, reason_of
-
-if TYPE_CHECKING:
-    from pyworkers.server.protocol import HttpProtocol
+from pyworkers.server.wire import message_head
 
 EXTENSION: Final = "pyworkers.cycle"
 _CLOSE: Final = (b"Connection: close\r\n",)
@@ -29,11 +26,45 @@ _HIGH_WATER_BYTES: Final = 64 * 1024
 _log = logging.getLogger("uvicorn.error")
 
 
+class Flow(Protocol):
+    """How fast a connection's two sides are, as uvicorn's ``FlowControl`` tells."""
+
+    write_paused: bool
+
+    async def drain(self) -> None:
+        """Wait until the client has taken what was written."""
+        ...
+
+    def pause_reading(self) -> None:
+        """Read no more until `resume_reading`."""
+        ...
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        ...
+
+
+class Connection(Protocol):
+    """What a cycle needs of its connection."""
+
+    transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def flow(self) -> Flow:
+        """The pace of its two sides."""
+        ...
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request."""
+        ...
+
+
 class Cycle:
     """One request and response; in the scope's extensions under `EXTENSION`.
 
     Args:
-        protocol: of the connection.
+        connection: that they are on.
         is_head: whether the answer has no body.
         closing: header lines that say that the connection closes, where it does and the client has not said so.
         expects_continue: whether the client waits for word that it may send the body.
@@ -41,29 +72,27 @@ class Cycle:
     Attributes:
         disconnected: the client has gone, or is to be taken for gone.
         keep_alive: whether the connection takes another request.
-        task: runs the application.
     """
 
     __slots__ = (
-        *("_chunked", "_closing", "_has_news", "_is_head", "_left", "_more", "_pieces", "_protocol", "_size"),
-        *("_waiter", "disconnected", "expects_continue", "keep_alive", "response_complete", "response_started", "task"),
+        *("_chunked", "_closing", "_has_news", "_is_head", "_left", "_more", "_connection", "_pieces", "_size"),
+        *("_waiter", "disconnected", "expects_continue", "keep_alive", "response_complete", "response_started"),
     )
 
     def __init__(
         self,
-        protocol: HttpProtocol,
+        connection: Connection,
         *,
         is_head: bool,
         keep_alive: bool,
         closing: Iterable[bytes],
         expects_continue: bool,
     ) -> None:
-        self._protocol = protocol
+        self._connection = connection
         self._is_head = is_head
         self._closing = closing
         self.keep_alive = keep_alive
         self.expects_continue = expects_continue
-        self.task: asyncio.Task[None] | None = None
         self.disconnected = False
         # The request's body: what has come of it and nobody has received.
         self._pieces: list[bytes] | tuple[()] = ()
@@ -77,25 +106,20 @@ class Cycle:
         self._chunked: bool | None = None
         self._left = 0
 
-    async def run(self, app: Any, scope: dict[str, Any]) -> None:
-        """Run the application, which answers whatever happens in it: what escapes it is our mistake."""
-        try:
-            await app(scope, self.receive, self.send)
-            if not self.response_complete and not self.disconnected:
-                _log.error("the application ended before its response: %s %s", scope["method"], scope["path"])
-                self._protocol.transport.close()
-        except BaseException as error:
+    def end_badly(self, error: BaseException | None) -> None:
+        """The application has ended without its response: our mistake, since it answers whatever happens in it."""
+        if error is not None:
             _log.error("Exception in ASGI application\n", exc_info=error)
-            if self.response_started:
-                self._protocol.transport.close()
-            else:
-                self.keep_alive = False
-                body = b"Internal Server Error"
-                headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"text/plain; charset=utf-8")]
-                self.answer(500, reason_of(500), headers, body)
-        finally:
-            if self.task is not None:
-                self._protocol.tasks.discard(self.task)
+        elif self.response_complete or self.disconnected:
+            return
+        else:
+            _log.error("the application ended before its response")
+        if self.response_started:
+            self._connection.transport.close()
+        else:
+            self.keep_alive = False
+            body = b"Internal Server Error"
+            self.answer(500, None, [(b"content-type", b"text/plain; charset=utf-8")], body)
 
     # ---- the request's body
 
@@ -109,7 +133,7 @@ class Cycle:
         self._pieces.append(piece)
         self._size += len(piece)
         if self._size > _HIGH_WATER_BYTES:
-            self._protocol.flow.pause_reading()
+            self._connection.flow.pause_reading()
         self._tell()
 
     def end(self) -> None:
@@ -125,14 +149,14 @@ class Cycle:
 
     async def receive(self) -> dict[str, Any]:
         """Return the next ASGI message: what has come of the body since the last one, or that the client has gone."""
-        protocol = self._protocol
-        if self.expects_continue and not protocol.transport.is_closing():
+        connection = self._connection
+        if self.expects_continue and not connection.transport.is_closing():
             self.expects_continue = False
-            protocol.transport.write(_CONTINUE)
+            connection.transport.write(_CONTINUE)
         if not self.disconnected and not self.response_complete:
-            protocol.flow.resume_reading()
+            connection.flow.resume_reading()
             while not self._has_news:
-                self._waiter = protocol.loop.create_future()
+                self._waiter = connection.loop.create_future()
                 await self._waiter
             self._has_news = False
         if self.disconnected or self.response_complete:
@@ -152,26 +176,30 @@ class Cycle:
 
     # ---- the response
 
-    def answer(self, status: int, reason: bytes, headers: RawHeaders, body: bytes) -> bool:
+    def answer(
+        self, status: int, reason: bytes | None, headers: RawHeaders, body: bytes, *, has_no_length: bool = False
+    ) -> bool:
         """Send a whole response at once; False, and nothing is sent, when the client cannot take it now.
 
         Args:
-            headers: all of them, framing included, free of line breaks.
-            body: as it goes over the wire.
+            reason: the reason phrase; None is the status's own.
+            headers: all but those that frame the body, free of line breaks.
+            has_no_length: whether the body is sent as a chunk.
         """
-        protocol = self._protocol
-        if self.response_started or self.disconnected or protocol.flow.write_paused:
+        connection = self._connection
+        if self.response_started or self.disconnected or connection.flow.write_paused:
             return False
         self.response_started = True
-        head = message_head(status, reason, headers, () if self.keep_alive else self._closing)
-        head.append(body)
-        protocol.transport.write(b"".join(head))
+        framing = _CHUNKED if has_no_length else b"Content-Length: %d\r\n" % len(body)
+        head = message_head(status, reason, headers, (framing,) if self.keep_alive else (*self._closing, framing))
+        head.append(_in_chunks(body) if has_no_length else body)
+        connection.transport.write(b"".join(head))
         self._complete()
         return True
 
     async def send(self, message: Any) -> None:
         """Send an ASGI message; ``http.response.start`` may have a ``reason``."""
-        flow = self._protocol.flow
+        flow = self._connection.flow
         if flow.write_paused and not self.disconnected:
             await flow.drain()
         if self.disconnected:
@@ -187,7 +215,7 @@ class Cycle:
         """Close the connection under a response that has begun and will not end; `run` would call it our mistake."""
         if self.response_started and not self.response_complete:
             self.disconnected = True
-            self._protocol.transport.close()
+            self._connection.transport.close()
 
     def _start(self, status: int, reason: bytes | None, headers: RawHeaders) -> None:
         self.response_started = True
@@ -202,10 +230,10 @@ class Cycle:
             self._chunked = True
             if not any(name == b"transfer-encoding" for name, _ in headers):
                 extra.append(_CHUNKED)
-        self._protocol.transport.write(b"".join(message_head(status, reason, headers, extra)))
+        self._connection.transport.write(b"".join(message_head(status, reason, headers, extra)))
 
     def _continue(self, body: bytes, *, is_last: bool) -> None:
-        transport = self._protocol.transport
+        transport = self._connection.transport
         if self._chunked:
             parts = [b"%x\r\n" % len(body), body, b"\r\n"] if body else []
             if is_last:
@@ -226,7 +254,11 @@ class Cycle:
         self.expects_continue = False
         if self._waiter is not None:
             self._tell()
-        protocol = self._protocol
+        connection = self._connection
         if not self.keep_alive:
-            protocol.transport.close()
-        protocol.on_response_complete()
+            connection.transport.close()
+        connection.on_response_complete()
+
+
+def _in_chunks(body: bytes) -> bytes:
+    return b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"

@@ -28,6 +28,7 @@ _NULL_BODY: Final = frozenset((101, 204, 304))
 _CONNECTION: Final = frozenset((b"connection", b"keep-alive", b"te", b"trailer", b"upgrade"))
 _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding")) | _CONNECTION
 _RESET_CONTENT: Final = 205
+_WITHOUT_BODY: Final = _NULL_BODY | {_RESET_CONTENT}
 _CHUNKED: Final = (b"transfer-encoding", b"chunked")
 _TEXT: Final = b"text/plain;charset=UTF-8"
 _UNSUPPORTED: Final = b"Unsupported Media Type"
@@ -62,6 +63,7 @@ def send_response(
     """
     status, headers = response.status, response.header_list()
     body = response.take_body()
+    is_head = scope["method"] == "HEAD"
     content_type = current = None
     is_framed = False
     for name, value in headers:
@@ -75,19 +77,24 @@ def send_response(
         coding = choose_coding(accept_encoding(scope["headers"]), content_type, current)
     except NotAcceptable:
         return _send_unsupported(send, body)
+    own_reason = response.own_status_text
+    reason = None if own_reason is None else own_reason.encode()
+    # wrangler's proxy looks at HTML.
+    is_rewritten = front.is_wrangler and content_type is not None and content_type.startswith(b"text/html")
+    if coding is current is None and not (
+        is_head or is_framed or is_rewritten or status in _WITHOUT_BODY or isinstance(body, ReadableStream)
+    ):
+        return _send_at_once(scope, send, status, reason, _spelled(headers, response), body or b"")
     if coding != current:
         headers = [pair for pair in headers if pair[0] != b"content-encoding"]
         headers = headers if coding is None else in_wire_order([*headers, (b"content-encoding", coding)])
-    reason = response.statusText.encode()
-    if scope["method"] == "HEAD" or status in _NULL_BODY:
-        kept = _unframed(headers, status, is_head=scope["method"] == "HEAD")
+    if is_head or status in _NULL_BODY:
+        kept = _unframed(headers, status, is_head=is_head)
         return _send_head(send, status, reason, _spelled(kept, response), body)
     if is_framed:
         headers = [pair for pair in headers if pair[0] not in _FRAMING]
     headers = _spelled(headers, response)
     recode = _recoding(current if response.encode_body == "manual" else None, coding)
-    # wrangler's proxy looks at HTML.
-    is_rewritten = front.is_wrangler and content_type is not None and content_type.startswith(b"text/html")
     # What the worker has encoded, and what is looked at, stays nothing where it is; the proxy encodes what is empty.
     stays_nothing = current in CODINGS or is_rewritten
     is_nothing = status == _RESET_CONTENT or (recode is not None and stays_nothing and not body)
@@ -107,12 +114,25 @@ def send_response(
         if body.length is not None and recode is None and not has_no_length:
             headers = [(b"content-length", b"%d" % body.length), *headers]
         return _send_stream(send, status, reason, headers, body, recode)
-    body = body or b""
-    headers = [_CHUNKED if has_no_length else (b"content-length", b"%d" % len(body)), *headers]
+    return _send_at_once(scope, send, status, reason, headers, body or b"", has_no_length=has_no_length)
+
+
+def _send_at_once(
+    scope: Scope,
+    send: Send,
+    status: int,
+    reason: bytes | None,
+    headers: RawHeaders,
+    body: bytes,
+    *,
+    has_no_length: bool = False,
+) -> Coroutine[Any, Any, None] | None:
+    """Send a whole response in one write, or by the coroutine that is returned where the client is slow."""
     extensions = scope.get("extensions")
-    cycle = extensions.get(EXTENSION) if extensions is not None else None
-    if cycle is not None and cycle.answer(status, reason, headers, _chunks_of(body) if has_no_length else body):
+    cycle = None if extensions is None else extensions.get(EXTENSION)
+    if cycle is not None and cycle.answer(status, reason, headers, body, has_no_length=has_no_length):
         return None
+    headers = [_CHUNKED if has_no_length else (b"content-length", b"%d" % len(body)), *headers]
     return _send_whole(send, status, reason, headers, body)
 
 
@@ -174,7 +194,7 @@ async def _send_unsupported(send: Send, body: bytes | ReadableStream | None) -> 
 
 
 async def _send_head(
-    send: Send, status: int, reason: bytes, headers: RawHeaders, body: bytes | ReadableStream | None
+    send: Send, status: int, reason: bytes | None, headers: RawHeaders, body: bytes | ReadableStream | None
 ) -> None:
     """Send headers alone."""
     if isinstance(body, ReadableStream):
@@ -183,7 +203,7 @@ async def _send_head(
 
 
 async def _send_stream(
-    send: Send, status: int, reason: bytes, headers: RawHeaders, body: ReadableStream, recode: Recode | None
+    send: Send, status: int, reason: bytes | None, headers: RawHeaders, body: ReadableStream, recode: Recode | None
 ) -> None:
     """Send chunk by chunk; the client's pace is the stream's."""
     await send(_start(status, reason, headers))
@@ -262,7 +282,3 @@ async def _recoded(
     async for chunk in plain if after is None else encoded(plain, after):
         if chunk:
             yield chunk
-
-
-def _chunks_of(body: bytes) -> bytes:
-    return b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"

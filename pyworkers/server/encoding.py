@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from typing import Final, Protocol
 
 CODINGS: Final = frozenset((b"gzip", b"br"))
@@ -46,7 +47,7 @@ def choose_coding(accept: bytes | None, content_type: bytes | None, current: byt
     Raises:
         NotAcceptable: the client refuses the plain form, and wants neither gzip nor br.
     """
-    wanted = _parse(accept) if accept else []
+    wanted = _parse(accept) if accept else ()
     if not wanted or not _is_compressed(content_type) or (current is not None and current not in CODINGS):
         return current
     refuses_plain = False
@@ -105,11 +106,12 @@ class _Brotli:
         return bytes(self._encoder.finish())
 
 
-def _parse(accept: bytes) -> list[tuple[bytes, float]]:
+@lru_cache(maxsize=256)
+def _parse(accept: bytes) -> tuple[tuple[bytes, float], ...]:
     """Return codings and their weights, the heaviest first; what is malformed is passed over."""
     matches = [_ELEMENT.fullmatch(element.strip()) for element in accept.split(b",")]
     found = [(match[1], float(match[2] or 1)) for match in matches if match is not None]
-    return sorted(found, key=lambda pair: -pair[1])
+    return tuple(sorted(found, key=lambda pair: -pair[1]))
 
 
 def _is_compressed(content_type: bytes | None) -> bool:

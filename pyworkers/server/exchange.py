@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import Token
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -35,12 +36,19 @@ class Exchange:
     """One request and its answer, as far as the log and the failures go."""
 
     __slots__ = (
-        *("_error", "_event", "_front", "_full", "_is_cut", "_log", "_prints", "_scope", "_send", "_started_s"),
-        *("_timer", "status"),
+        *("_error", "_event", "_front", "_full", "_inbox", "_is_cut", "_log", "_prints", "_scope", "_send"),
+        *("_started_s", "_timer", "_token", "status"),
     )
 
     def __init__(
-        self, scope: Scope, send: Send, log: AccessLog, *, full_tracebacks: bool, front: Front = WRANGLER
+        self,
+        scope: Scope,
+        send: Send,
+        log: AccessLog,
+        *,
+        full_tracebacks: bool,
+        front: Front = WRANGLER,
+        inbox: Inbox | None = None,
     ) -> None:
         self._started_s = perf_counter()
         self._scope = scope
@@ -48,9 +56,11 @@ class Exchange:
         self._log = log
         self._full = full_tracebacks
         self._front = front
+        self._inbox = inbox
         self._prints: Prints = log.prints()
         self._event: Event | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._token: Token[Event | None] | None = None
         self._error = ""
         self._is_cut = False
         self.status = 0
@@ -59,19 +69,25 @@ class Exchange:
         """Return the event that handles the request; its prints are kept here."""
         event = self._event = isolate.open_event("fetch")
         event.prints = self._prints
+        event.on_wait = self._watch
         return event
-
-    def suspended(self, inbox: Inbox) -> None:
-        """The answer was not made at once: hear of the client's leaving, and tell of a request that takes long."""
-        if self._timer is not None:
-            return
-        inbox.watch()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(_LONG_S, self._log.running, self._scope["method"], self._target(), self._prints)
 
     def on_stream(self) -> None:
         """The response is a stream, which runs as part of its event."""
-        EVENT.set(self._event)
+        self._watch()
+        self._token = EVENT.set(self._event)
+
+    def _watch(self) -> None:
+        """The answer is not made at once: hear of the client's leaving, and tell of a request that takes long."""
+        inbox = self._inbox
+        if inbox is None or self._timer is not None:
+            return
+        task = asyncio.current_task()
+        assert task is not None  # a server's
+        inbox.on_gone = task.cancel
+        inbox.watch()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(_LONG_S, self._log.running, self._scope["method"], self._target(), self._prints)
 
     async def cancelled(self, *, is_gone: bool) -> None:
         """The client has gone, or the server stops."""
@@ -113,6 +129,8 @@ class Exchange:
         """Write the access line."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._token is not None:
+            EVENT.reset(self._token)  # the task goes on to the connection's next request
         self._log.request(
             self._scope["method"],
             self._target(),

@@ -113,7 +113,8 @@ class Inbox:
             self._task = asyncio.get_running_loop().create_task(self._pump())
 
     def close(self) -> None:
-        """Stop reading."""
+        """Stop reading, and telling."""
+        self.on_gone = None
         if self._task is not None:
             self._task.cancel()
 

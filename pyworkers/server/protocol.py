@@ -62,8 +62,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._refused_bytes: int | None = None
         self._invalid: bool | None = None  # after the answers that are due, an invalid request; whether its method is
         self._upgrades = False  # the request hands the connection to another protocol
+        self._waiting: deque[tuple[Cycle, Scope]] = deque()  # requests to be served
         self._running: Cycle | None = None
-        self._waiting: deque[tuple[Cycle, Scope]] = deque()  # requests that came before the answer to the one before
+        self._task: asyncio.Task[None] | None = None  # serves them
+        self._arrival: asyncio.Future[None] | None = None  # there while it waits for one
+        self._is_over = False
         self._idle_since_s: float | None = None
 
     def data_received(self, data: bytes) -> None:
@@ -95,7 +98,7 @@ class HttpProtocol(HttpToolsProtocol):
             if cycle is not None:
                 cycle.lose()
         self.cycle = None
-        self._waiting.clear()
+        self._end()
         self.flow.resume_writing()
         self._unset_keepalive_if_required()
         self.parser = None  # type: ignore[assignment]  # as uvicorn does: it refers to this object
@@ -141,13 +144,16 @@ class HttpProtocol(HttpToolsProtocol):
             expects_continue=self.expect_100_continue,
         )
         scope["extensions"] = {EXTENSION: cycle}
-        previous = self.cycle
-        self.cycle = cycle
-        if previous is None or previous.response_complete:
-            self._start(cycle, scope)
-        else:
+        if not self._is_free():
             self.flow.pause_reading()
-            self._waiting.append((cycle, scope))
+        self.cycle = cycle
+        self._waiting.append((cycle, scope))
+        if self._arrival is not None:
+            self._wake()
+        elif self._task is None:
+            # Not the loop's factory: it asks whose code makes the task, and this is nobody's.
+            self._task = asyncio.Task(self._serve(), loop=self.loop)
+            self.tasks.add(self._task)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -163,12 +169,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request; the last one may be none."""
-        self._running = None
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
         if self._waiting:
-            self._start(*self._waiting.popleft())
             return
         self._idle_since_s = self.loop.time()
         if self.timeout_keep_alive_task is None:
@@ -186,6 +190,7 @@ class HttpProtocol(HttpToolsProtocol):
             from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
             self.ws_protocol_class = WebSocketsSansIOProtocol
+        self._end()
         super().handle_websocket_upgrade()
 
     def _should_upgrade_to_ws(self) -> bool:
@@ -217,11 +222,43 @@ class HttpProtocol(HttpToolsProtocol):
         asked = any(b"close" in value.lower() for name, value in self.headers if name == b"connection")
         return () if version == "1.0" or asked else _CLOSE
 
-    def _start(self, cycle: Cycle, scope: Scope) -> None:
-        self._running = cycle
-        # Not the loop's factory: it asks whose code makes the task, and this is nobody's.
-        cycle.task = task = asyncio.Task(cycle.run(self.app, scope), loop=self.loop)
-        self.tasks.add(task)
+    async def _serve(self) -> None:
+        """Run the application for one request after another: a task for each would cost a tenth of a small one."""
+        task = self._task
+        assert task is not None  # this is it
+        waiting = self._waiting
+        try:
+            while True:
+                while not waiting:
+                    if self._is_over:
+                        return
+                    self._arrival = self.loop.create_future()
+                    await self._arrival
+                cycle, scope = waiting.popleft()
+                self._running = cycle
+                try:
+                    await self.app(scope, cycle.receive, cycle.send)
+                except BaseException as error:
+                    cycle.end_badly(error)
+                else:
+                    if not cycle.response_complete:
+                        cycle.end_badly(None)
+                if task.cancelling():  # it was one request that was cancelled
+                    task.uncancel()
+        finally:
+            self.tasks.discard(task)
+            self._task = None
+
+    def _end(self) -> None:
+        """No request comes any more."""
+        self._is_over = True
+        self._waiting.clear()
+        self._wake()
+
+    def _wake(self) -> None:
+        arrival, self._arrival = self._arrival, None
+        if arrival is not None and not arrival.done():
+            arrival.set_result(None)
 
     def _end_idle(self) -> None:
         """Close a connection that has been idle for long; called late, as each request moves the moment."""

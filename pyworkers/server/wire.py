@@ -6,6 +6,7 @@ Source: recorded, contracts/http, http.resp.*; capnproto, kj/compat/http.h: KJ_H
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from pyworkers.js.headers import RawHeaders
@@ -24,7 +25,6 @@ _KNOWN: Final = (
     "Sec-WebSocket-Protocol CF-Ray Origin"
 )
 SPELLING: Final = {name.lower().encode(): name.encode() for name in _KNOWN.split()}
-_reasons: dict[int, bytes] = {}
 
 
 def message_head(status: int, reason: bytes | None, headers: RawHeaders, extra: Iterable[bytes] = ()) -> list[bytes]:
@@ -35,9 +35,7 @@ def message_head(status: int, reason: bytes | None, headers: RawHeaders, extra: 
         headers: in wire order, free of line breaks; names in lower case where the runtime knows them.
         extra: whole header lines that come first.
     """
-    if reason is None:
-        reason = reason_of(status)
-    head = [b"HTTP/1.1 %d %s\r\n" % (status, reason), *extra]
+    head = [_status_line(status) if reason is None else b"HTTP/1.1 %d %s\r\n" % (status, reason), *extra]
     spelling = SPELLING.get
     head += [b"%s: %s\r\n" % (spelling(name, name), value) for name, value in headers]
     head.append(b"\r\n")
@@ -46,7 +44,9 @@ def message_head(status: int, reason: bytes | None, headers: RawHeaders, extra: 
 
 def reason_of(status: int) -> bytes:
     """Return the reason phrase of a status, also where it is not a registered one."""
-    reason = _reasons.get(status)
-    if reason is None:
-        reason = _reasons[status] = default_status_text(status).encode("latin-1")
-    return reason
+    return default_status_text(status).encode("latin-1")
+
+
+@lru_cache(maxsize=1024)
+def _status_line(status: int) -> bytes:
+    return b"HTTP/1.1 %d %s\r\n" % (status, reason_of(status))

@@ -177,9 +177,9 @@ def _prepare_report(error: Exception, outbound: Any) -> None:
 
 async def _run(coroutine: Any, runtime: Any) -> None:
     from pyworkers.js.realm import REALM
-    from pyworkers.pyodide.suspension import Suspendable
+    from pyworkers.pyodide.suspension import suspendable
 
     context = contextvars.copy_context()
     if runtime is not None:
         context.run(REALM.set, runtime.primary.realm)
-    await Suspendable(coroutine, context=context)
+    await suspendable(coroutine, context=context)

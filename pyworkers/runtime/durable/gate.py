@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
 from typing import Any, Final
 
-from pyworkers.pyodide.suspension import Suspendable
 from pyworkers.runtime.events import Event
 
 # Turns of the event loop from an answer of the storage until what awaited it has gone on.
@@ -141,7 +140,7 @@ class GatedRun:
 
     __slots__ = ("_event", "_gate", "_inner", "_outer")
 
-    def __init__(self, inner: Suspendable, gate: InputGate, event: Event) -> None:
+    def __init__(self, inner: Coroutine[Any, Any, Any], gate: InputGate, event: Event) -> None:
         self._inner = inner
         self._gate = gate
         self._event = event
@@ -153,7 +152,7 @@ class GatedRun:
             self._outer.set_exception(error)
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        steps = self._inner.__await__()
+        steps = self._inner
         gate = self._gate
         gate.runs.add(self)
         try:

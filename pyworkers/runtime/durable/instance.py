@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from pyworkers.bindings.durable.failures import CONSTRAINTS_VIOLATED, storage_error
@@ -15,7 +15,6 @@ from pyworkers.engines.durable import ObjectStore
 from pyworkers.errors import EngineError
 from pyworkers.js.promise import JsPromise, settle
 from pyworkers.js.values import JsException, JsObject
-from pyworkers.pyodide.suspension import Suspendable
 from pyworkers.runtime.durable.dispatch import find_handler
 from pyworkers.runtime.durable.gate import GatedRun, InputGate
 from pyworkers.runtime.events import EVENT, Event
@@ -143,7 +142,7 @@ class ObjectInstance:
     async def _construct(self) -> Any:
         return self._cls(DurableObjectState(self, self.object_id), self.isolate.env)
 
-    def _gated(self, event: ObjectEvent) -> Callable[[Suspendable], GatedRun]:
+    def _gated(self, event: ObjectEvent) -> Callable[[Coroutine[Any, Any, Any]], GatedRun]:
         return lambda running: GatedRun(running, self.gate, event)
 
     # ---- what ctx needs

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -23,7 +23,6 @@ from pyworkers.js.dates import Date
 from pyworkers.js.promise import settle
 from pyworkers.js.serialization import deserialize
 from pyworkers.js.values import JsException, JsObject, type_error
-from pyworkers.pyodide.suspension import Suspendable
 from pyworkers.runtime.events import Event
 from pyworkers.runtime.failures import plain_error
 from pyworkers.runtime.isolate import Isolate
@@ -211,6 +210,6 @@ class Run:
             self._on_end(self)
 
 
-async def _directly(running: Suspendable) -> Any:
+async def _directly(running: Coroutine[Any, Any, Any]) -> Any:
     """Let nothing hold a run back."""
     return await running

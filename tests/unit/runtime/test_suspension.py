@@ -8,7 +8,7 @@ import weakref
 import pytest
 from greenlet import getcurrent
 
-from pyworkers.pyodide.suspension import MAX_IDLE, Suspendable, can_run_sync, run_suspendable, run_sync
+from pyworkers.pyodide.suspension import MAX_IDLE, can_run_sync, run_suspendable, run_sync, suspendable
 
 variable = contextvars.ContextVar("variable", default="unset")
 
@@ -105,7 +105,7 @@ def test_a_handler_sees_its_own_context_on_both_sides_of_a_wait():
     async def main():
         context = contextvars.copy_context()
         context.run(variable.set, "inner")
-        result = await Suspendable(handler(), context=context)
+        result = await suspendable(handler(), context=context)
         return result, variable.get(), context[variable]
 
     assert asyncio.run(main()) == (("inner", "inner", "changed"), "unset", "changed")
@@ -135,8 +135,8 @@ def test_closing_an_unfinished_handler_runs_its_finally():
             finally:
                 log.append("closed")
 
-        steps = Suspendable(handler()).__await__()
-        next(steps)
+        steps = suspendable(handler())
+        steps.send(None)
         steps.close()
         return log
 
@@ -160,7 +160,7 @@ def test_the_meter_is_told_of_every_stretch():
 
     async def main():
         meter = Meter()
-        await Suspendable(handler(), meter=meter)
+        await suspendable(handler(), meter=meter)
         return meter.log
 
     # Three stretches of the handler, and two of what it waits for in run_sync.

@@ -18,7 +18,8 @@ from pyworkers.clock import ManualClock
 from pyworkers.config import load_project
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
-from pyworkers.runtime.events import Event
+from pyworkers.pyodide.suspension import suspendable
+from pyworkers.runtime.events import EVENT, Event
 from pyworkers.runtime.metrics import Metrics
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.stores import Stores
@@ -45,11 +46,9 @@ class FakeIsolate:
         return Event(self, kind)  # type: ignore[arg-type]  # a fake
 
     async def fetch(self, request: Request, *, event: Event) -> Response:
-        from pyworkers.runtime.events import EVENT
-
         token = EVENT.set(event)
         try:
-            return await self.handler(request)
+            return await suspendable(self.handler(request), on_wait=event.on_wait)
         finally:
             EVENT.reset(token)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 import re
 
 import brotli
 import pytest
-from serving import leave, parse, run, serving
+from serving import FakeIsolate, leave, parse, run, serving
 
 from pyworkers.js.buffers import ArrayBuffer, Uint8Array
 from pyworkers.js.headers import Headers
@@ -16,8 +17,12 @@ from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.streams.readable import ReadableStream
 from pyworkers.js.values import JsException, JsObject
+from pyworkers.runtime.events import current_event
 from pyworkers.runtime.limits import MESSAGE, CpuLimitExceeded
+from pyworkers.server.access import AccessLog
+from pyworkers.server.exchange import Exchange
 from pyworkers.server.front import Front
+from pyworkers.server.terminal import Output
 
 TEXT = "text/plain;charset=UTF-8"
 
@@ -813,5 +818,22 @@ def test_stopping_cuts_the_streams_that_are_open_without_a_word_of_the_servers_o
         assert await reader.read() == b""
         await leave(writer)
         assert re.fullmatch(r"GET / 200 cut off \(\d+(\.\d)? ms\)\n", served.text)
+
+    run(main())
+
+
+def test_a_stream_is_part_of_its_event_until_it_ends() -> None:
+    async def main() -> None:
+        log = AccessLog(Output(io.StringIO()), several=False)
+        scope = {"method": "GET", "raw_path": b"/", "query_string": b"", "headers": []}
+        exchange = Exchange(scope, ignore, log, full_tracebacks=False)
+        event = exchange.open(FakeIsolate(hello))  # type: ignore[arg-type]  # a fake
+        exchange.on_stream()
+        assert current_event() is event
+        exchange.finish()
+        assert current_event() is None  # the task goes on to the connection's next request
+
+    async def ignore(_message: object) -> None:
+        return
 
     run(main())

@@ -89,6 +89,7 @@ class Isolate:
         self.namespace = ModuleNamespace(config.name, roots_of(config))
         self.context.run(RUNNING.set, self.namespace)
         self.sdk, self.handlers = load_worker(config, realm, self.namespace, self.context, is_site=site is not None)
+        self._fetch_name = self._class_handler("fetch")
         self.metrics.cold_starts += 1
         self.metrics.cold_start_s = perf_counter() - started_s
         # The allocator's blocks average about 64 bytes; a figure to compare workers by, not to the byte.
@@ -253,12 +254,11 @@ class Isolate:
         sdk = self.sdk
         if entrypoint is not None or self.handlers.default is not None or not self.handlers.functions:
             instance = self._instance(event, entrypoint)
-            name = self._class_handler("fetch")
-            handler = getattr(instance, name, None)
+            handler = getattr(instance, self._fetch_name, None)
             if handler is None:
-                raise type_error(f"Method {name} does not exist")
+                raise type_error(f"Method {self._fetch_name} does not exist")
             # `env` and `ctx` reached the class through its constructor; here they are undefined.
-            returned = relaxed_call(handler, sdk.Request(request), None, None)
+            returned = handler(*(sdk.Request(request), None, None)[: accepted_positional(handler)])
         elif self.handlers.legacy:
             returned = relaxed_call(self._function("fetch", "on_fetch"), request, self.env, event.ctx)
         else:

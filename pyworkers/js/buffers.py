@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any, BinaryIO, ClassVar, Final, Self
 
 from pyworkers.js.array_methods import ArrayMethods, show_object
@@ -304,15 +305,22 @@ class TypedArray(ArrayBufferView, ArrayMethods):
         if isinstance(index, slice):
             # Pyodide's own error, src/core/jsproxy.c, JsTypedArray_subscript.
             raise NotImplementedError("Slice subscripting isn't implemented for typed arrays")
-        if not isinstance(index, int):
-            raise TypeError(f"list indices must be integers or slices, not {type(index).__name__}")
+        _require_integer(index)
         try:
             return number(self.items[index])
         except IndexError:
             raise IndexError(index) from None
 
-    def __setitem__(self, index: int, value: object) -> None:
-        self.items[index] = self._coerce(value)
+    def __setitem__(self, index: Any, value: object) -> None:
+        if isinstance(index, slice):
+            raise NotImplementedError("Slice assignment isn't implemented for typed arrays")
+        _require_integer(index)
+        coerced = self._coerce(value)
+        with suppress(IndexError):  # JavaScript does nothing then
+            self.items[index] = coerced
+
+    def __delitem__(self, index: object) -> None:
+        raise TypeError("object doesn't support item deletion")
 
     @classmethod
     def static_of(cls, *items: object) -> TypedArray:
@@ -446,6 +454,11 @@ def typed_array_of(source: memoryview) -> TypedArray:
         source.format[-1:], source.format[-1:]
     )
     return ARRAY_OF_FORMAT.get(item_format, Uint8Array).of_bytes(bytearray(source.tobytes()))
+
+
+def _require_integer(index: object) -> None:
+    if not isinstance(index, int):
+        raise TypeError(f"list indices must be integers or slices, not {type(index).__name__}")
 
 
 def _part(length: int, start: object, end: object) -> slice:

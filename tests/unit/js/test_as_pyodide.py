@@ -40,6 +40,13 @@ def test_arrays_add_and_multiply_as_lists_do() -> None:
     assert list(items) == [1, 2, None, 4]
 
 
+def test_a_typed_array_keeps_its_length() -> None:
+    numbers = js.Uint8Array.new(2)
+    numbers[-1] = 7
+    numbers[2] = numbers[-3] = 9  # nothing happens, as in JavaScript
+    assert list(numbers) == [0, 7]
+
+
 @pytest.mark.parametrize(
     ("use", "error"),
     [
@@ -51,6 +58,15 @@ def test_arrays_add_and_multiply_as_lists_do() -> None:
             lambda: js.Uint8Array.new(3)[0:2],
             NotImplementedError("Slice subscripting isn't implemented for typed arrays"),
         ),
+        (
+            lambda: js.Uint8Array.new(3).__setitem__(slice(0, 2), b"ab"),
+            NotImplementedError("Slice assignment isn't implemented for typed arrays"),
+        ),
+        (
+            lambda: js.Uint8Array.new(3).__setitem__("x", 1),
+            TypeError("list indices must be integers or slices, not str"),
+        ),
+        (lambda: js.Uint8Array.new(3).__delitem__(0), TypeError("object doesn't support item deletion")),
         (
             lambda: js.Uint8Array.new(2).assign(b"abc"),
             ValueError("cannot assign to TypedArray of length 3 from buffer of length 2"),

@@ -116,10 +116,10 @@ class Cycle:
             _log.error("the application ended before its response")
         if self.response_started:
             self._connection.transport.close()
-        else:
+        elif not self.disconnected:
             self.keep_alive = False
-            body = b"Internal Server Error"
-            self.answer(500, None, [(b"content-type", b"text/plain; charset=utf-8")], body)
+            headers = [(b"content-type", b"text/plain; charset=utf-8")]
+            self._send_whole(500, None, headers, b"Internal Server Error", has_no_length=False)
 
     # ---- the request's body
 
@@ -186,16 +186,20 @@ class Cycle:
             headers: all but those that frame the body, free of line breaks.
             has_no_length: whether the body is sent as a chunk.
         """
-        connection = self._connection
-        if self.response_started or self.disconnected or connection.flow.write_paused:
+        if self.response_started or self.disconnected or self._connection.flow.write_paused:
             return False
+        self._send_whole(status, reason, headers, body, has_no_length=has_no_length)
+        return True
+
+    def _send_whole(
+        self, status: int, reason: bytes | None, headers: RawHeaders, body: bytes, *, has_no_length: bool
+    ) -> None:
         self.response_started = True
         framing = _CHUNKED if has_no_length else b"Content-Length: %d\r\n" % len(body)
         head = message_head(status, reason, headers, (framing,) if self.keep_alive else (*self._closing, framing))
         head.append(_in_chunks(body) if has_no_length else body)
-        connection.transport.write(b"".join(head))
+        self._connection.transport.write(b"".join(head))
         self._complete()
-        return True
 
     async def send(self, message: Any) -> None:
         """Send an ASGI message; ``http.response.start`` may have a ``reason``."""
@@ -219,6 +223,7 @@ class Cycle:
 
     def _start(self, status: int, reason: bytes | None, headers: RawHeaders) -> None:
         self.response_started = True
+        self.expects_continue = False
         length = next((value for name, value in headers if name == b"content-length"), None)
         extra = [] if self.keep_alive else [*self._closing]
         if self._is_head or status in _BODILESS:

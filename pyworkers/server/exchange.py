@@ -129,6 +129,8 @@ class Exchange:
         """Write the access line."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._event is not None:
+            self._event.on_wait = None  # it refers to this object
         if self._token is not None:
             EVENT.reset(self._token)  # the task goes on to the connection's next request
         self._log.request(

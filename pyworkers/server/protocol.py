@@ -97,10 +97,9 @@ class HttpProtocol(HttpToolsProtocol):
         for cycle in (self._running, self.cycle):  # several may wait for the first one's answer
             if cycle is not None:
                 cycle.lose()
-        self.cycle = None
+        self.cycle = self.scope = None  # they refer to this object, too
         self._end()
         self.flow.resume_writing()
-        self._unset_keepalive_if_required()
         self.parser = None  # type: ignore[assignment]  # as uvicorn does: it refers to this object
         if exc is None:
             self.transport.close()
@@ -151,9 +150,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._arrival is not None:
             self._wake()
         elif self._task is None:
-            # Not the loop's factory: it asks whose code makes the task, and this is nobody's.
-            self._task = asyncio.Task(self._serve(), loop=self.loop)
-            self.tasks.add(self._task)
+            self._start()
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -222,37 +219,48 @@ class HttpProtocol(HttpToolsProtocol):
         asked = any(b"close" in value.lower() for name, value in self.headers if name == b"connection")
         return () if version == "1.0" or asked else _CLOSE
 
+    def _start(self) -> None:
+        # Not the loop's factory: it asks whose code makes the task, and this is nobody's.
+        self._task = asyncio.Task(self._serve(), loop=self.loop)
+        self._task.add_done_callback(self._served)
+        self.tasks.add(self._task)
+
     async def _serve(self) -> None:
         """Run the application for one request after another: a task for each would cost a tenth of a small one."""
         task = self._task
         assert task is not None  # this is it
         waiting = self._waiting
-        try:
-            while True:
-                while not waiting:
-                    if self._is_over:
-                        return
-                    self._arrival = self.loop.create_future()
-                    await self._arrival
-                cycle, scope = waiting.popleft()
-                self._running = cycle
-                try:
-                    await self.app(scope, cycle.receive, cycle.send)
-                except BaseException as error:
-                    cycle.end_badly(error)
-                else:
-                    if not cycle.response_complete:
-                        cycle.end_badly(None)
-                if task.cancelling():  # it was one request that was cancelled
-                    task.uncancel()
-        finally:
-            self.tasks.discard(task)
-            self._task = None
+        while not self._is_over:
+            if not waiting:
+                self._arrival = self.loop.create_future()
+                await self._arrival
+                continue
+            cycle, scope = waiting.popleft()
+            self._running = cycle
+            try:
+                await self.app(scope, cycle.receive, cycle.send)
+            except BaseException as error:
+                cycle.end_badly(error)
+            else:
+                if not cycle.response_complete:
+                    cycle.end_badly(None)
+            self._running = None
+            del cycle, scope  # an idle connection holds little
+            if task.cancelling() or self.transport.is_closing():
+                return
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        """The connection has ended; or one of its requests was cancelled, of which the next ones are to see nothing."""
+        self.tasks.discard(task)
+        self._task = self._arrival = None
+        if self._waiting and not self.transport.is_closing():
+            self._start()
 
     def _end(self) -> None:
         """No request comes any more."""
         self._is_over = True
         self._waiting.clear()
+        self._unset_keepalive_if_required()
         self._wake()
 
     def _wake(self) -> None:

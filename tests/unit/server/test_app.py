@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import io
 import re
@@ -835,5 +836,20 @@ def test_a_stream_is_part_of_its_event_until_it_ends() -> None:
 
     async def ignore(_message: object) -> None:
         return
+
+    run(main())
+
+
+def test_a_request_is_freed_with_its_answer() -> None:
+    async def main() -> None:
+        async with serving(hello) as served:
+            gc.collect()
+            gc.disable()
+            try:
+                await served.request("GET", "/")
+                left = [found for found in gc.get_objects() if type(found) is Exchange]
+            finally:
+                gc.enable()
+            assert not left
 
     run(main())

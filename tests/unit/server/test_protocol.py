@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -239,3 +241,113 @@ def test_the_target_is_split_as_it_is_written(target: str, path: str, raw_path: 
 
     run(main())
     assert seen == [(path, raw_path, query)]
+
+
+def test_a_cancellation_that_a_request_does_not_notice_leaves_the_next_ones_alone() -> None:
+    async def app(scope: dict[str, Any], _receive: Any, send: Any) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        if scope["path"] == "/cancels":
+            task.cancel()
+            task.cancel()
+        else:
+            await asyncio.sleep(0)
+        await answer(send, f"{scope['path'][1:]}{task.cancelling()}")
+
+    async def main() -> None:
+        client = Client(app)
+        client.get("/cancels", "/second")
+        await turns()
+        client.get("/third")
+        await turns()
+        assert client.answers == ["cancels2", "second0", "third0"]
+        client.leave()
+        await turns()
+        assert not client.state.tasks
+
+    run(main())
+
+
+def test_nothing_is_served_behind_an_answer_that_closes_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+    begun: list[str] = []
+
+    async def app(scope: dict[str, Any], _receive: Any, _send: Any) -> None:
+        begun.append(scope["path"])
+        raise ValueError("boom")
+
+    async def main() -> None:
+        client = Client(app)
+        client.get("/first", "/second")
+        await turns()
+        assert client.answers == ["Internal Server Error"]
+        assert (begun, len(caplog.records)) == (["/first"], 1)
+        assert not client.state.tasks
+
+    run(main())
+
+
+def test_a_failed_application_is_answered_for_though_the_client_is_slow(caplog: pytest.LogCaptureFixture) -> None:
+    async def app(_scope: dict[str, Any], _receive: Any, _send: Any) -> None:
+        raise ValueError("boom")
+
+    async def main() -> None:
+        client = Client(app)
+        client.protocol.pause_writing()
+        client.get("/")
+        await turns()
+        assert client.answers == ["Internal Server Error"]
+        assert client.wire.is_closing()
+        assert len(caplog.records) == 1
+
+    run(main())
+
+
+def test_no_word_to_go_on_comes_once_the_response_has_begun() -> None:
+    async def app(_scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        received = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        await send({"type": "http.response.body", "body": b"ok"})
+        assert await received == {"type": "http.disconnect"}
+
+    async def main() -> None:
+        client = Client(app)
+        client.protocol.data_received(
+            b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+        )
+        await turns()
+        assert client.wire.written == b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        client.leave()
+
+    run(main())
+
+
+def test_what_has_ended_is_freed_at_once() -> None:
+    class Large:
+        """What a request's scope refers to."""
+
+    async def app(scope: dict[str, Any], _receive: Any, send: Any) -> None:
+        scope["large"] = large = Large()
+        requests.append(weakref.ref(large))
+        await answer(send, "x")
+
+    async def main() -> None:
+        client = Client(app)
+        client.get("/1", "/2")
+        await turns()
+        client.get("/3")
+        await turns()
+        assert [request() is None for request in requests] == [True, True, False]
+        client.leave()
+        connection = weakref.ref(client.protocol)
+        del client
+        await turns()
+        assert connection() is None
+        assert requests[2]() is None
+
+    requests: list[weakref.ref[Large]] = []
+    gc.disable()
+    try:
+        run(main())
+    finally:
+        gc.enable()

@@ -60,7 +60,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._header_bytes = 0  # of headers that have not all come, from earlier reads
         self._read = b""
         self._refused_bytes: int | None = None
-        self._invalid: bool | None = None  # after the answers that are due, an invalid request; whether its method is
+        self._due: tuple[int, str, bytes] | None = None  # a refusal, after the answers that are due before it
         self._upgrades = False  # the request hands the connection to another protocol
         self._waiting: deque[tuple[Cycle, Scope]] = deque()  # requests to be served
         self._running: Cycle | None = None
@@ -86,7 +86,7 @@ class HttpProtocol(HttpToolsProtocol):
             if not data.isascii():
                 data = self._read = _quote_target(data)
         self._feed(data)
-        if self._in_headers and self._read is data:
+        if self._in_headers and self._read is data and self._refused_bytes is None:
             self._header_bytes += len(data)
             if self._header_bytes > MAX_HEADER_BYTES:
                 self._refuse(431, _TOO_LARGE)
@@ -169,17 +169,15 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
+        if self._due is not None and not self._is_owing():
+            (status, why, answer), self._due = self._due, None
+            self._refuse(status, why, answer=answer)
+            return
         if self._waiting:
             return
         self._idle_since_s = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._end_idle)
-        if self._invalid is not None:
-            is_method, self._invalid = self._invalid, None
-            if is_method:
-                self._refuse(501, _NO_METHOD)
-            else:
-                self._refuse(400, _NOT_VALID)
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection to the WebSocket protocol, which is imported by the first that needs it."""
@@ -317,8 +315,15 @@ class HttpProtocol(HttpToolsProtocol):
     def _is_free(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
+    def _is_owing(self) -> bool:
+        """Tell whether a request has yet to be answered that the client waits for."""
+        cycle = self._running
+        if cycle is not None and not cycle.response_complete and not cycle.disconnected:
+            return True
+        return any(not cycle.disconnected for cycle, _ in self._waiting)
+
     def _refuse_invalid(self, data: bytes, error: Exception | None = None) -> None:
-        """Answer what is no HTTP, after the answers that are due before it; a body that is none has no answer."""
+        """Answer what is no HTTP."""
         if self._refused_bytes is not None:
             return
         cycle = self.cycle
@@ -329,8 +334,8 @@ class HttpProtocol(HttpToolsProtocol):
             cycle.lose()  # what the application answers now has nowhere to go
             self._refuse(500, "the body is not valid", answer=_FAILED)
         elif not self._is_free():
-            self._refused_bytes = 0
-            self._invalid = isinstance(error, httptools.HttpParserInvalidMethodError)
+            is_method = isinstance(error, httptools.HttpParserInvalidMethodError)
+            self._refuse(501 if is_method else 400, _NO_METHOD if is_method else _NOT_VALID)
         elif not self._in_headers or _METHOD.match(data):
             self._refuse(400, _NOT_VALID)
         else:
@@ -343,8 +348,14 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(501, _NO_METHOD)
 
     def _refuse(self, status: int, why: str, *, answer: bytes = b"") -> None:
-        """Answer, and go on reading for a moment: closing at once would reset the connection and lose the answer."""
+        """Answer, after the answers that are due before it, and go on reading for a moment.
+
+        Closing at once would reset the connection and lose the answer.
+        """
         self._refused_bytes = 0
+        if self._is_owing():
+            self._due = status, why, answer
+            return
         text = b"ERROR: " + why.encode()
         kind = b"Content-Type: text/plain\r\n" if not answer else b""
         self.transport.write(

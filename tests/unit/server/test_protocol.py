@@ -58,11 +58,11 @@ class Wire(asyncio.Transport):
 class Client:
     """The far end of a connection to an application."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, wire: Wire | None = None) -> None:
         config = Config(app, log_config=None, lifespan="off", interface="asgi3", timeout_keep_alive=IDLE_S)
         config.load()
         self.state = ServerState()
-        self.wire = Wire()
+        self.wire = wire or Wire()
         self.protocol = self.wire.protocol = HttpProtocol(config, self.state, {})
         self.protocol.connection_made(self.wire)
 
@@ -351,3 +351,60 @@ def test_what_has_ended_is_freed_at_once() -> None:
         run(main())
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("refused", "status"),
+    [
+        (b"PURGE / HTTP/1.1\r\n\r\n", b"501 Not Implemented"),
+        (b"GET * HTTP/1.1\r\n\r\n", b"500 Internal Server Error"),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 140_000 + b"\r\n\r\n", b"431 Request Header Fields Too Large"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"500 Internal Server Error"),
+        (b"\x00", b"501 Not Implemented"),
+    ],
+)
+def test_a_refusal_comes_after_the_answers_that_are_due_before_it(refused: bytes, status: bytes) -> None:
+    go_on = asyncio.Event()
+
+    async def app(_scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if (await receive())["type"] == "http.disconnect":
+            return
+        await go_on.wait()
+        await answer(send, "x")
+
+    async def main() -> None:
+        client = Client(app)
+        client.get("/1", "/2")
+        await turns()
+        client.protocol.data_received(refused)
+        await turns()
+        assert client.wire.written == b""
+        go_on.set()
+        await turns()
+        lines = [line for line in client.wire.written.split(b"\r\n") if b"HTTP/" in line]
+        assert lines == [b"HTTP/1.1 200 OK", b"xHTTP/1.1 200 OK", b"xHTTP/1.1 " + status]
+        client.leave()
+        await turns()
+        assert not client.state.tasks
+
+    run(main())
+
+
+def test_headers_that_are_too_large_are_refused_once() -> None:
+    ends = 0
+
+    class OneEnd(Wire):
+        def write_eof(self) -> None:
+            nonlocal ends
+            ends += 1
+
+    async def app(_scope: dict[str, Any], _receive: Any, _send: Any) -> None:
+        raise AssertionError
+
+    async def main() -> None:
+        client = Client(app, OneEnd())
+        client.protocol.data_received(b"GET / HTTP/1.1\r\nX: " + b"a" * 140_000 + b"\r\n\r\n")
+        client.leave()
+
+    run(main())
+    assert ends == 1

@@ -356,7 +356,7 @@ def test_what_has_ended_is_freed_at_once() -> None:
 @pytest.mark.parametrize(
     ("refused", "status"),
     [
-        (b"PURGE / HTTP/1.1\r\n\r\n", b"501 Not Implemented"),
+        (b"BREW / HTTP/1.1\r\n\r\n", b"501 Not Implemented"),
         (b"GET * HTTP/1.1\r\n\r\n", b"500 Internal Server Error"),
         (b"GET / HTTP/1.1\r\nX: " + b"a" * 140_000 + b"\r\n\r\n", b"431 Request Header Fields Too Large"),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"500 Internal Server Error"),

@@ -169,9 +169,12 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
-        if self._due is not None and not self._is_owing():
-            (status, why, answer), self._due = self._due, None
-            self._refuse(status, why, answer=answer)
+        if self._refused_bytes is not None and not self._is_owing():
+            if self._due is not None:
+                (status, why, answer), self._due = self._due, None
+                self._refuse(status, why, answer=answer)
+            elif self._upgrades:
+                self.handle_websocket_upgrade()
             return
         if self._waiting:
             return
@@ -281,7 +284,11 @@ class HttpProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            if self._should_upgrade():
+            if not self._upgrades:
+                return
+            if self._is_owing():
+                self._refused_bytes = 0  # what comes before the handshake's answer belongs to nothing
+            else:
                 self.handle_websocket_upgrade()
         except httptools.HttpParserError as error:
             if self._in_headers and not self._header_bytes and self._refused_bytes is None and self._is_free():

@@ -25,7 +25,7 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
-        self.protocol: HttpProtocol | None = None
+        self.protocol: Any = None
         self.is_reading = True
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -36,6 +36,9 @@ class Wire(asyncio.Transport):
 
     def write_eof(self) -> None:
         return
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
 
     def is_closing(self) -> bool:
         return self.protocol is None
@@ -408,3 +411,43 @@ def test_headers_that_are_too_large_are_refused_once() -> None:
 
     run(main())
     assert ends == 1
+
+
+@pytest.mark.parametrize("is_pipelined", [True, False])
+def test_an_upgrade_comes_after_the_answers_that_are_due_before_it(*, is_pipelined: bool) -> None:
+    go_on = asyncio.Event()
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await go_on.wait()
+            await answer(send, "x")
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+
+    async def main() -> None:
+        client = Client(app)
+        handshake = (
+            b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        if not is_pipelined:
+            go_on.set()
+        client.get("/1", "/2")
+        await turns()
+        client.protocol.data_received(handshake)
+        await turns()
+        if is_pipelined:
+            assert client.wire.written == b""
+            go_on.set()
+            await turns()
+        lines = [line for line in client.wire.written.split(b"\r\n") if b"HTTP/" in line]
+        assert lines == [b"HTTP/1.1 200 OK", b"xHTTP/1.1 200 OK", b"xHTTP/1.1 101 Switching Protocols"]
+        assert client.protocol.timeout_keep_alive_task is None
+        client.wire.close()
+        await turns()
+        assert not client.state.tasks
+        assert not client.state.connections
+
+    run(main())

@@ -1,7 +1,7 @@
 """The Inference UI application: requests of its API worker, the hop to the streaming worker, 100 chats at once.
 
-Requests a second are those of one core of the server: 1 / the server's CPU time a request, so that a busy machine
-changes them little. The seconds that the client waited are in the detail.
+Requests a second are by the clock, of a server that has one core and shares it with nobody; what each took of that core
+is in the detail.
 """
 
 from __future__ import annotations
@@ -52,12 +52,14 @@ def measure() -> list[Figure]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_project(folder)
-        with running(folder) as server, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            rates = [
-                _rate(runner, server, "GET /health", request("GET", "/health"), "≥ 2000"),
-                _rate(runner, server, f"POST /events of {EVENTS}", request("POST", "/events", _events()), "≥ 800"),
-            ]
-            chats = runner.run(_chats(server.port))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            with running(folder, on_one_core=True) as server:
+                rates = [
+                    _rate(runner, server, "GET /health", request("GET", "/health"), "≥ 2000"),
+                    _rate(runner, server, f"POST /events of {EVENTS}", request("POST", "/events", _events()), "≥ 800"),
+                ]
+            with running(folder) as server:
+                chats = runner.run(_chats(server.port))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             direct_ms, bound_ms = runner.run(_hops(folder))
     return [
@@ -93,10 +95,11 @@ def write_project(folder: Path) -> None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Server]:
+def running(folder: Path, *, on_one_core: bool = False) -> Iterator[Server]:
     """Run the application that `write_project` wrote, its data in files as `pyworkers dev` has them."""
     port = free_port()
-    with serving(pyworkers("dev", "--port", str(port), "--persist-to", "state"), port, cwd=folder) as server:
+    command = pyworkers("dev", "--port", str(port), "--persist-to", "state")
+    with serving(command, port, cwd=folder, on_one_core=on_one_core) as server:
         yield server
 
 
@@ -123,9 +126,8 @@ def _rate(runner: asyncio.Runner, server: Server, name: str, message: bytes, rea
         runner.run(_pound(server.port, message, REQUESTS))
         waited_s.append((time.perf_counter() - started_s) / REQUESTS)
         cpu_s.append((server.cpu_s() - cpu_before_s) / REQUESTS)
-    cost_s = statistics.median(cpu_s)
-    detail = f"{cost_s * 1e3:.2f} ms of CPU each; {1 / statistics.median(waited_s):.0f}/s by the clock"
-    return Figure(f"{name}: requests on one core", 1 / cost_s, "/s", reach=reach, detail=detail)
+    detail = f"{statistics.median(cpu_s) * 1e3:.2f} ms of CPU each"
+    return Figure(f"{name}: requests on one core", 1 / statistics.median(waited_s), "/s", reach=reach, detail=detail)
 
 
 async def _pound(port: int, message: bytes, requests: int) -> None:

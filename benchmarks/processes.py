@@ -38,14 +38,23 @@ class Server:
 
 
 @contextmanager
-def serving(command: Sequence[str], port: int, *, cwd: Path = ROOT) -> Iterator[Server]:
-    """Run a server and wait until it accepts connections; end it afterwards."""
+def serving(command: Sequence[str], port: int, *, cwd: Path = ROOT, on_one_core: bool = False) -> Iterator[Server]:
+    """Run a server and wait until it accepts connections; end it afterwards.
+
+    Args:
+        on_one_core: whether it has one core of the machine, and its clients, which are in this process, the others.
+    """
     log = subprocess.DEVNULL if "BENCH_VERBOSE" not in os.environ else None
     process = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=log)
+    cores = os.sched_getaffinity(0)
     try:
+        if on_one_core and len(cores) > 1:
+            os.sched_setaffinity(process.pid, {min(cores)})
+            os.sched_setaffinity(0, cores - {min(cores)})
         wait_for_port(port, process)
         yield Server(process, port)
     finally:
+        os.sched_setaffinity(0, cores)
         process.send_signal(signal.SIGINT)
         process.wait(10)
 

@@ -190,6 +190,13 @@ class HttpProtocol(HttpToolsProtocol):
             self.ws_protocol_class = WebSocketsSansIOProtocol
         self._end()
         super().handle_websocket_upgrade()
+        upgraded: Any = self.transport.get_protocol()
+        if upgraded.conn.handshake_exc is not None and not self.transport.is_closing():
+            # What the library cannot read (a body, a header of 8 KB) it leaves without an answer.
+            self.transport.set_protocol(self)
+            self.connections.discard(upgraded)
+            self.connections.add(self)
+            self._refuse(400, _NOT_VALID)
 
     def _should_upgrade_to_ws(self) -> bool:
         """Tell whether the handshake can be answered; what cannot is a request like any other."""

@@ -40,6 +40,10 @@ class Wire(asyncio.Transport):
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self.protocol = protocol
 
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        assert self.protocol is not None
+        return self.protocol
+
     def is_closing(self) -> bool:
         return self.protocol is None
 
@@ -449,5 +453,30 @@ def test_an_upgrade_comes_after_the_answers_that_are_due_before_it(*, is_pipelin
         await turns()
         assert not client.state.tasks
         assert not client.state.connections
+
+    run(main())
+
+
+@pytest.mark.parametrize("header", ["Content-Length: 2", "Transfer-Encoding: chunked", "Cookie: " + "a" * 10_000])
+@pytest.mark.parametrize("before", [(), ("/",)])
+def test_a_handshake_that_cannot_be_read_is_refused(before: tuple[str, ...], header: str) -> None:
+    async def app(_scope: dict[str, Any], _receive: Any, send: Any) -> None:
+        await answer(send, "x")
+
+    async def main() -> None:
+        client = Client(app)
+        client.get(*before)
+        client.protocol.data_received(
+            b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n\r\n" % header.encode()
+        )
+        await turns()
+        why = "ERROR: The headers sent by your client are not valid."
+        assert client.answers == [*("x" for _ in before), why]
+        assert client.state.connections == {client.protocol}
+        client.wire.close()
+        await turns()
+        assert not client.state.connections
+        assert not client.state.tasks
 
     run(main())

@@ -31,6 +31,7 @@ _NO_PATH: Final = "the target is no path"
 _FAILED: Final = b"Internal Server Error"
 _COMMON: Final = frozenset((b"GET ", b"POST"))
 _SAFE: Final = "".join(map(chr, range(0x20, 0x7F)))
+_FRAMING: Final = (b"content-length", b"transfer-encoding")
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 _CLOSE: Final = (b"Connection: close\r\n",)
 _LINGER_S: Final = 2.0
@@ -62,6 +63,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._refused_bytes: int | None = None
         self._due: tuple[int, str, bytes] | None = None  # a refusal, after the answers that are due before it
         self._upgrades = False  # the request hands the connection to another protocol
+        self._declines = False  # it asks for a protocol that there is not
         self._waiting: deque[tuple[Cycle, Scope]] = deque()  # requests to be served
         self._running: Cycle | None = None
         self._task: asyncio.Task[None] | None = None  # serves them
@@ -106,9 +108,16 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Forget the request before."""
+        if not self._in_headers:
+            return  # a head that is parsed again, see `_go_on`
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the target."""
+        if self._in_headers:
+            self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; trailers, which come after the body, are ignored as the runtime ignores them."""
@@ -120,6 +129,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start the request."""
+        if not self._in_headers:
+            return
         if self._header_bytes + len(self._read) > MAX_HEADER_BYTES and self._size_of_headers() > MAX_HEADER_BYTES:
             self._refuse(431, _TOO_LARGE)
             raise httptools.HttpParserError(_TOO_LARGE)
@@ -130,7 +141,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_headers = False
         self._header_bytes = 0
         scope = self.scope = self._scope(url)
-        self._upgrades = self.parser.should_upgrade() and self._should_upgrade()
+        asks = self.parser.should_upgrade()
+        self._upgrades = asks and self._should_upgrade()
+        self._declines = asks and not self._upgrades
         if self._upgrades:
             return
         version = scope["http_version"]
@@ -159,6 +172,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Note that headers follow, of which this read may hold some."""
+        if self._declines:
+            return  # its body is still to come
         self._in_headers = True
         self._read = b""
         if not self._upgrades:
@@ -290,18 +305,34 @@ class HttpProtocol(HttpToolsProtocol):
     def _feed(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            if not self._upgrades:
-                return
-            if self._is_owing():
-                self._refused_bytes = 0  # what comes before the handshake's answer belongs to nothing
-            else:
-                self.handle_websocket_upgrade()
+        except httptools.HttpParserUpgrade as upgrade:
+            self._end_http(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             if self._in_headers and not self._header_bytes and self._refused_bytes is None and self._is_free():
                 self._feed_as_read(data)
             else:
                 self._refuse_invalid(data, error)
+
+    def _end_http(self, rest: bytes) -> None:
+        if self._declines:
+            self._go_on(rest)
+        elif self._is_owing():
+            self._refused_bytes = 0  # what comes before the handshake's answer belongs to nothing
+        else:
+            self.handle_websocket_upgrade()
+
+    def _go_on(self, rest: bytes) -> None:
+        """Parse what follows a head that asks for another protocol, which the parser takes for that protocol's.
+
+        Java's client, for one, asks for HTTP/2 with every request, and sends its body at once.
+        """
+        self._declines = False
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        framing = [b"%s: %s\r\n" % pair for pair in self.headers if pair[0] in _FRAMING]
+        self._feed(b"POST / HTTP/1.1\r\n%s\r\n" % b"".join(framing))  # of which nothing but the body is noticed
+        if rest and self._refused_bytes is None:
+            self._feed(rest)
 
     def _feed_as_read(self, data: bytes) -> None:
         """Parse what the parser has refused, as the runtime reads it."""
@@ -323,6 +354,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._read = b"".join(head)
         try:
             self.parser.feed_data(self._read)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._end_http(self._read[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self._refuse_invalid(data, error)
 

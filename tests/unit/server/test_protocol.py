@@ -480,3 +480,36 @@ def test_a_handshake_that_cannot_be_read_is_refused(before: tuple[str, ...], hea
         assert not client.state.tasks
 
     run(main())
+
+
+@pytest.mark.parametrize("size", [1, 50, 10_000])
+def test_a_request_that_asks_for_another_protocol_is_one_like_any_other(size: int) -> None:
+    seen: list[tuple[str, str, bytes]] = []
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        body, is_more = b"", True
+        while is_more:
+            message = await receive()
+            body, is_more = body + message["body"], message["more_body"]
+        seen.append((scope["method"], scope["path"], body))
+        await answer(send, "x")
+
+    async def main() -> None:
+        client = Client(app)
+        head = b"%s HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n%s\r\n"
+        text = (
+            head % (b"PUT /1", b"Content-Length: 2\r\n")
+            + b"ab"
+            + head % (b"POST /2", b"Transfer-Encoding: chunked\r\n")
+            + b"2\r\nab\r\n1\r\nc\r\n0\r\nTrailer: t\r\n\r\n"
+            + head % (b"GET /3", b"")
+            + b"GET /4 HTTP/1.1\r\nHost: h\r\n\r\n"
+        )
+        for start in range(0, len(text), size):
+            client.protocol.data_received(text[start : start + size])
+            await turns()
+        assert seen == [("PUT", "/1", b"ab"), ("POST", "/2", b"abc"), ("GET", "/3", b""), ("GET", "/4", b"")]
+        assert client.answers == ["x"] * 4
+        client.leave()
+
+    run(main())

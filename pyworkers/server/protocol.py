@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote_from_bytes, unquote
@@ -15,9 +14,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from pyworkers.js.request import METHODS
 from pyworkers.server.cycle import EXTENSION, Cycle
 from pyworkers.server.head import BadFraming, read_head
+from pyworkers.server.turns import Scope, Turns
 from pyworkers.server.wire import reason_of
 
-Scope: TypeAlias = dict[str, Any]
 # Method and target, as far as they are known, the status, and why.
 OnRefused: TypeAlias = Callable[[str, str, int, str], None]
 
@@ -51,6 +50,7 @@ class HttpProtocol(HttpToolsProtocol):
     developers.cloudflare.com/workers/platform/limits (checked 2026-11-23)
     """
 
+    _turns: Turns
     cycle: Any  # a Cycle, where uvicorn has a class of its own; None before the first request
     scope: Any
 
@@ -64,12 +64,12 @@ class HttpProtocol(HttpToolsProtocol):
         self._due: tuple[int, str, bytes] | None = None  # a refusal, after the answers that are due before it
         self._upgrades = False  # the request hands the connection to another protocol
         self._declines = False  # it asks for a protocol that there is not
-        self._waiting: deque[tuple[Cycle, Scope]] = deque()  # requests to be served
-        self._running: Cycle | None = None
-        self._task: asyncio.Task[None] | None = None  # serves them
-        self._arrival: asyncio.Future[None] | None = None  # there while it waits for one
-        self._is_over = False
         self._idle_since_s: float | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        """Begin."""
+        super().connection_made(transport)
+        self._turns = Turns(self.app, transport, self.loop, self.tasks)
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
@@ -96,9 +96,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell those who wait for the client that it has gone."""
         self.connections.discard(self)
-        for cycle in (self._running, self.cycle):  # several may wait for the first one's answer
-            if cycle is not None:
-                cycle.lose()
+        self._turns.lose()
         self.cycle = self.scope = None  # they refer to this object, too
         self._end()
         self.flow.resume_writing()
@@ -159,11 +157,7 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._is_free():
             self.flow.pause_reading()
         self.cycle = cycle
-        self._waiting.append((cycle, scope))
-        if self._arrival is not None:
-            self._wake()
-        elif self._task is None:
-            self._start()
+        self._turns.add(cycle, scope)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -184,14 +178,14 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
-        if self._refused_bytes is not None and not self._is_owing():
+        if self._refused_bytes is not None and not self._turns.is_owing:
             if self._due is not None:
                 (status, why, answer), self._due = self._due, None
                 self._refuse(status, why, answer=answer)
             elif self._upgrades:
                 self.handle_websocket_upgrade()
             return
-        if self._waiting:
+        if self._turns.has_next:
             return
         self._idle_since_s = self.loop.time()
         if self.timeout_keep_alive_task is None:
@@ -242,54 +236,10 @@ class HttpProtocol(HttpToolsProtocol):
         asked = any(b"close" in value.lower() for name, value in self.headers if name == b"connection")
         return () if version == "1.0" or asked else _CLOSE
 
-    def _start(self) -> None:
-        # Not the loop's factory: it asks whose code makes the task, and this is nobody's.
-        self._task = asyncio.Task(self._serve(), loop=self.loop)
-        self._task.add_done_callback(self._served)
-        self.tasks.add(self._task)
-
-    async def _serve(self) -> None:
-        """Run the application for one request after another: a task for each would cost a tenth of a small one."""
-        task = self._task
-        assert task is not None  # this is it
-        waiting = self._waiting
-        while not self._is_over:
-            if not waiting:
-                self._arrival = self.loop.create_future()
-                await self._arrival
-                continue
-            cycle, scope = waiting.popleft()
-            self._running = cycle
-            try:
-                await self.app(scope, cycle.receive, cycle.send)
-            except BaseException as error:
-                cycle.end_badly(error)
-            else:
-                if not cycle.response_complete:
-                    cycle.end_badly(None)
-            self._running = None
-            del cycle, scope  # an idle connection holds little
-            if task.cancelling() or self.transport.is_closing():
-                return
-
-    def _served(self, task: asyncio.Task[None]) -> None:
-        """The connection has ended; or one of its requests was cancelled, of which the next ones are to see nothing."""
-        self.tasks.discard(task)
-        self._task = self._arrival = None
-        if self._waiting and not self.transport.is_closing():
-            self._start()
-
     def _end(self) -> None:
         """No request comes any more."""
-        self._is_over = True
-        self._waiting.clear()
+        self._turns.end()
         self._unset_keepalive_if_required()
-        self._wake()
-
-    def _wake(self) -> None:
-        arrival, self._arrival = self._arrival, None
-        if arrival is not None and not arrival.done():
-            arrival.set_result(None)
 
     def _end_idle(self) -> None:
         """Close a connection that has been idle for long; called late, as each request moves the moment."""
@@ -316,7 +266,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _end_http(self, rest: bytes) -> None:
         if self._declines:
             self._go_on(rest)
-        elif self._is_owing():
+        elif self._turns.is_owing:
             self._refused_bytes = 0  # what comes before the handshake's answer belongs to nothing
         else:
             self.handle_websocket_upgrade()
@@ -362,13 +312,6 @@ class HttpProtocol(HttpToolsProtocol):
     def _is_free(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
-    def _is_owing(self) -> bool:
-        """Tell whether a request has yet to be answered that the client waits for."""
-        cycle = self._running
-        if cycle is not None and not cycle.response_complete and not cycle.disconnected:
-            return True
-        return any(not cycle.disconnected for cycle, _ in self._waiting)
-
     def _refuse_invalid(self, data: bytes, error: Exception | None = None) -> None:
         """Answer what is no HTTP."""
         if self._refused_bytes is not None:
@@ -400,7 +343,7 @@ class HttpProtocol(HttpToolsProtocol):
         Closing at once would reset the connection and lose the answer.
         """
         self._refused_bytes = 0
-        if self._is_owing():
+        if self._turns.is_owing:
             self._due = status, why, answer
             return
         text = b"ERROR: " + why.encode()

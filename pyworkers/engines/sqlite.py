@@ -22,6 +22,10 @@ from pyworkers.errors import EngineBusy, EngineClosed, EngineCorrupt, EngineErro
 BUSY_TIMEOUT_MS = 5_000
 # Without a checkpoint the log grows without bound; 1,000 pages are SQLite's own default.
 CHECKPOINT_PAGES = 1_000
+# A log that is written all the time is never moved whole, and begins anew only then: a log this long is waited for.
+LONG_LOG_PAGES = 4 * CHECKPOINT_PAGES
+# How long a program that reads or writes is waited for; it waits for this one as long at most.
+LONG_LOG_WAIT_MS = 20
 
 
 def file_name(name: str) -> str:
@@ -69,6 +73,7 @@ class LogMover:
         self._path = path
         self._name = name
         self._thread: threading.Thread | None = None
+        self._tried_pages = 0
 
     def watch(self, connection: apsw.Connection) -> None:
         """Look at the log after every commit of a connection, which no longer moves it itself."""
@@ -82,20 +87,26 @@ class LogMover:
             thread.join()
 
     def _after_commit(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
-        if pages >= CHECKPOINT_PAGES and (self._thread is None or not self._thread.is_alive()):
+        if pages < self._tried_pages:  # the log has begun anew
+            self._tried_pages = 0
+        if pages - self._tried_pages >= CHECKPOINT_PAGES and (self._thread is None or not self._thread.is_alive()):
+            self._tried_pages = pages
             self._thread = threading.Thread(target=self._move, name=self._name, daemon=True)
             self._thread.start()
         return apsw.SQLITE_OK
 
     def _move(self) -> None:
         try:
-            connection = open_database(self._path)
+            connection = open_database(self._path, busy_timeout_ms=LONG_LOG_WAIT_MS)
             try:
-                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                pages, moved_pages = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                if moved_pages < pages and pages >= LONG_LOG_PAGES:
+                    # Few are left, and nobody writes until they are moved: the log begins anew with the next commit.
+                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
             finally:
                 connection.close()
         except Exception:
-            # The log is whole without it; the next commit tries again.
+            # The log is whole without it; a later commit tries again.
             return
 
 

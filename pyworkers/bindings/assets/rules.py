@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from pyworkers.js.url import parse_url
@@ -154,7 +155,12 @@ def parse_redirects(text: str, *, handles_html: bool) -> Redirects:
 
 def matches_glob(rules: Sequence[str], path: str) -> bool:
     """Tell whether a path matches one of some patterns of ``*``."""
-    return any(re.fullmatch(".*".join(map(re.escape, rule.split("*"))), path) for rule in rules)
+    return any(_glob(rule).fullmatch(path) for rule in rules)
+
+
+@lru_cache(maxsize=256)
+def _glob(rule: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, rule.split("*"))))
 
 
 # ---- lines

@@ -56,6 +56,7 @@ class Authorizer:
         creations: the schema changes of the statement, as (action, the table or view that they concern).
         tables: the tables that the statement reads.
         calls_functions: the statement calls a function.
+        counts: the statement calls `count`.
         is_lengthy: the statement calls a function one call of which may take long.
     """
 
@@ -72,6 +73,7 @@ class Authorizer:
         self.creations: list[tuple[int, str]] = []
         self.tables: set[str] = set()
         self.calls_functions = False
+        self.counts = False
         self.is_lengthy = False
 
     def explain(self, error: SqlError) -> SqlError:
@@ -125,6 +127,8 @@ class Authorizer:
     def _function(self, name: str) -> int:
         # A column's default keeps its spelling: CURRENT_TIMESTAMP.
         self.calls_functions = True
+        if name.lower() == allowed.COUNT:
+            self.counts = True
         if name.lower() in allowed.LENGTHY_FUNCTIONS:
             self.is_lengthy = True
         if name.lower() in allowed.FUNCTIONS or name.startswith(allowed.INTERNAL_FUNCTIONS):

@@ -8,15 +8,16 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Final
 
 from pyworkers.engines.d1.authorizer import Authorizer
 from pyworkers.engines.d1.connection import D1Connection, Rows
 from pyworkers.engines.d1.counting import RowCounter
-from pyworkers.engines.d1.known import STATEMENTS_KNOWN, Known, KnownStatements, params_of, sql_of
+from pyworkers.engines.d1.known import STATEMENTS_KNOWN, Known, KnownStatements, Pace, may_be_brief, params_of, sql_of
 from pyworkers.engines.d1.limited import Rewritten, rewrite_limited
 from pyworkers.engines.d1.protocol import (
     D1Answer,
@@ -76,6 +77,8 @@ class Database:
         self._changes = 0
         self._last_rowid = 0
         self._ended_s = 0.0
+        self._paced_s = 0.0
+        self._pace_clock: Callable[[], float] = thread_time
         self._connected: D1Connection | None = None
         self._counter: RowCounter
         self._known = KnownStatements()
@@ -101,14 +104,18 @@ class Database:
         self._hurry(connection, is_hurried=False)
         return self._run(connection, statements, self._max_query_s)
 
+    def are_brief(self, statements: Sequence[D1Statement]) -> bool:
+        """Tell whether statements took so little time before that the event loop may wait for them."""
+        return self._connected is not None and self._has_metadata and self._known.are_brief(statements)
+
     def run_at_once(self, statements: Sequence[D1Statement]) -> D1Answer | None:
-        """Run statements while the event loop waits, where they took little time before.
+        """Run statements while the event loop waits, where they are brief.
 
         Returns:
             None: they may take long, and nothing of them has happened.
         """
         connection = self._connected
-        if connection is None or not self._has_metadata or not self._known.are_brief(statements):
+        if connection is None or not self.are_brief(statements):
             return None
         self._hurry(connection, is_hurried=True)
         try:
@@ -126,6 +133,8 @@ class Database:
     def _hurry(self, connection: D1Connection, *, is_hurried: bool) -> None:
         if self._is_hurried is not is_hurried:
             self._is_hurried = is_hurried
+            # A thread waits for Python's lock, again and again: that is none of the statements' time.
+            self._pace_clock = perf_counter if is_hurried else thread_time
             connection.hurry(is_hurried=is_hurried)
 
     def _run(self, connection: D1Connection, statements: Sequence[D1Statement], limit_s: float) -> D1Answer:
@@ -139,7 +148,7 @@ class Database:
             if not is_one_query:  # which is a transaction of its own
                 connection.own(self._own["read" if is_reading else "write"], is_kept=True)
             self._changes = connection.total_changes()
-            self._ended_s = perf_counter()
+            self._ended_s, self._paced_s = perf_counter(), self._pace_clock()
             self._authorizer.is_trusted = False
             self._execute_all(connection, statements, results)
             self._authorizer.is_trusted = True
@@ -243,7 +252,7 @@ class Database:
         total_changes, last_insert_rowid = connection.total_changes, connection.last_insert_rowid
         total, rowid, ended_s, size_bytes = self._changes, self._last_rowid, self._ended_s, self._size_bytes
         writes, reads_tables, direct = plan.writes, plan.reads_tables, plan.direct
-        started_s, before = ended_s, len(results)
+        before = len(results)
         try:
             while waiting:
                 params = waiting.popleft()
@@ -265,8 +274,7 @@ class Database:
                     raise SqlError("interrupted", code="SQLITE_INTERRUPT")
         finally:
             self._changes, self._last_rowid, self._ended_s = total, rowid, ended_s
-        if pace is not None and len(results) > before:
-            pace.note((ended_s - started_s) / (len(results) - before))
+        self._note_pace(pace, len(results) - before)
         if not authorizer.is_new:  # the schema is another one than it was
             results.append(self._result(connection, self._learn_again(connection, sql, known, params), rows))
 
@@ -281,7 +289,8 @@ class Database:
         return self._result(connection, known, rows)
 
     def _learn_again(self, connection: D1Connection, sql: str, known: Known, params: tuple[D1Value, ...]) -> Known:
-        return self._learn(sql, known.sql, connection.columns(known.sql, params) if known.columns else [])
+        columns = connection.columns(known.sql, params) if known.columns else []
+        return self._learn(connection, sql, known.sql, params, columns)
 
     def _execute_unknown(self, connection: D1Connection, sql: str, params: tuple[D1Value, ...]) -> D1Result:
         *early, last = split_statements(sql)
@@ -302,12 +311,17 @@ class Database:
         except SqlError as error:
             raise rewritten.original(error) from error
         if known is None or not self._authorizer.is_new:
-            known = self._learn(last, rewritten.sql, columns)
+            known = self._learn(connection, last, rewritten.sql, params, columns)
         return self._result(connection, known, rows, is_last_of_several=bool(early))
 
-    def _learn(self, sql: str, run: str, columns: list[str]) -> Known:
+    def _learn(
+        self, connection: D1Connection, sql: str, run: str, params: tuple[D1Value, ...], columns: list[str]
+    ) -> Known:
         self._authorizer.is_trusted = True
         plan = self._counter.plan()
+        if self._authorizer.counts and plan.is_steady and may_be_brief(run):
+            instructions = {row[1] for row in connection.rows(f"EXPLAIN {run}", params)}
+            plan = replace(plan, is_steady="Count" not in instructions)
         self._authorizer.is_trusted = False
         return self._known.learn(sql, run, columns, plan)
 
@@ -341,8 +355,7 @@ class Database:
         self._last_rowid = last_rowid
         read = (changed if plan.writes else len(rows)) if plan.reads_tables else 0
         started_s, self._ended_s = self._ended_s, perf_counter()
-        if pace is not None:
-            pace.note(self._ended_s - started_s)
+        self._note_pace(pace, 1)
         meta = D1Meta(
             (self._ended_s - started_s) * 1000,
             changed,
@@ -353,6 +366,12 @@ class Database:
             written,
         )
         return D1Result(columns, rows, meta)
+
+    def _note_pace(self, pace: Pace | None, runs: int) -> None:
+        """Take in what the runs of a statement took since the last one that was another."""
+        was_s, self._paced_s = self._paced_s, self._pace_clock()
+        if pace is not None and runs:
+            pace.note((self._paced_s - was_s) / runs)
 
     def _note_size(self, connection: D1Connection, results: list[D1Result]) -> None:
         """Look at the size once a call, not once a statement: it takes longer than an insert."""

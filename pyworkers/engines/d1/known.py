@@ -6,7 +6,7 @@ import math
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -20,6 +20,7 @@ STATEMENTS_KNOWN: Final = 4 * STATEMENTS_KEPT
 # give to functions.
 EXPECTED_S: Final = 0.0005
 EXPECTED_BYTES: Final = 65_536
+MAX_DOUBTED_RUNS: Final = 1_000
 
 # A DELETE without a condition is one of SQLite's instructions, however many rows there are.
 _STEADY: Final = re.compile(r"\s*(select|insert|replace|update|delete\b.*\bwhere)\b", re.IGNORECASE | re.DOTALL)
@@ -29,18 +30,40 @@ sql_of: Final = itemgetter(0)
 params_of: Final = itemgetter(1)
 
 
-class Pace:
-    """What a statement takes, in seconds: what it took last, where a hiccup makes it twice as much at most."""
+def may_be_brief(sql: str) -> bool:
+    """Tell whether a statement is of a kind that is brief where it touches little."""
+    return _STEADY.match(sql) is not None
 
-    __slots__ = ("taken_s",)
+
+class Pace:
+    """What a statement takes, in seconds: what it took last, where a hiccup makes it twice as much at most.
+
+    On the thread that is the processor's time, which says nothing of a slow disk: a statement that overruns again and
+    again on the event loop is believed the later each time.
+    """
+
+    __slots__ = ("_doubted_runs", "_overruns", "taken_s")
 
     def __init__(self) -> None:
         self.taken_s = math.inf
+        self._overruns = 0
+        self._doubted_runs = 0
 
     def note(self, taken_s: float) -> None:
         """Take in one run."""
+        if self._doubted_runs:
+            self._doubted_runs -= 1
+            return
+        if self.taken_s < math.inf:
+            self._overruns = 0
         doubled_s = 2 * self.taken_s
         self.taken_s = taken_s if taken_s < doubled_s or taken_s > EXPECTED_S else doubled_s
+
+    def note_overrun(self) -> None:
+        """Expect nothing until it ran again, the first time; then until it ran again ever more often."""
+        self.taken_s = math.inf
+        self._overruns += 1
+        self._doubted_runs = min(2**self._overruns - 2, MAX_DOUBTED_RUNS)
 
 
 class Known(NamedTuple):
@@ -76,7 +99,7 @@ class KnownStatements:
 
     def learn(self, sql: str, run: str, columns: list[str], plan: Plan) -> Known:
         """Keep what a statement turned out to be."""
-        pace = Pace() if plan.is_steady and _STEADY.match(run) else None
+        pace = Pace() if plan.is_steady and may_be_brief(run) else None
         known = self._known[sql] = Known(run, columns, plan, pace)
         self._known.move_to_end(sql)
         if len(self._known) > STATEMENTS_KNOWN:
@@ -85,15 +108,15 @@ class KnownStatements:
 
     def are_brief(self, statements: Sequence[D1Statement]) -> bool:
         """Tell whether a call of these statements will hardly take long."""
-        longest_s, calls_functions = 0.0, False
-        for sql in set(map(sql_of, statements)):
+        taken_s, calls_functions = 0.0, False
+        for sql, alike in groupby(statements, sql_of):
             known = self._known.get(sql)
             if known is None or known.pace is None:
                 return False
-            longest_s = max(longest_s, known.pace.taken_s)
+            taken_s += known.pace.taken_s * sum(1 for _ in alike)
+            if taken_s > EXPECTED_S:
+                return False
             calls_functions |= known.plan.calls_functions
-        if longest_s * len(statements) > EXPECTED_S:
-            return False
         if not calls_functions:
             return True
         values = chain.from_iterable(map(params_of, statements))
@@ -104,4 +127,4 @@ class KnownStatements:
         for sql in set(map(sql_of, statements)):
             known = self._known.get(sql)
             if known is not None and known.pace is not None:
-                known.pace.taken_s = math.inf
+                known.pace.note_overrun()

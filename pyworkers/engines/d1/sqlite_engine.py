@@ -10,6 +10,7 @@ Source: recorded, contracts/d1; developers.cloudflare.com/d1/platform/limits
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
@@ -44,7 +45,8 @@ class SqliteD1Engine:
     ) -> None:
         del clock
         self.path = path
-        self._thread = WorkThread(f"d1-{path.stem if path else 'memory'}")
+        self._thread = WorkThread(f"d1-{path.stem if path else 'memory'}", on_idle=self._run_waiting)
+        self._waiting: deque[tuple[Sequence[D1Statement], asyncio.Future[D1Answer]]] = deque()
         self._database = Database(lambda: ApswConnection(path), max_query_s=max_query_s)
         self._is_closed = False
         self._held_s = 0.0
@@ -53,17 +55,16 @@ class SqliteD1Engine:
         """Run statements in one transaction; a result for each."""
         if self._is_closed:
             raise EngineClosed("the D1 database is closed")
-        if self._thread.is_idle:  # or else it would overtake what was called before
-            started_s = perf_counter()
-            answer = self._database.run_at_once(statements)
-            self._held_s += perf_counter() - started_s
-            if self._held_s > HELD_S:
-                self._held_s = 0.0
-                if answer is not None:
-                    await asyncio.sleep(0)
-            if answer is not None:
-                return answer
-        return await self._thread.run(lambda: self._database.run(statements))
+        if not self._thread.is_idle or self._waiting:  # what was called before is not overtaken
+            if self._waiting or self._database.are_brief(statements):
+                return await self._wait(statements)
+            return await self._thread.run(lambda: self._database.run(statements))
+        answer = self._run_at_once(statements)
+        if answer is None:
+            return await self._thread.run(lambda: self._database.run(statements))
+        if self._has_held():
+            await asyncio.sleep(0)
+        return answer
 
     async def close(self) -> None:
         """Interrupt what runs and give the file back; idempotent."""
@@ -71,8 +72,51 @@ class SqliteD1Engine:
             return
         self._is_closed = True
         self._database.interrupt()
+        while self._waiting:
+            self._submit(*self._waiting.popleft())
         await self._thread.run(self._database.close)
         await self._thread.close()
+
+    async def _wait(self, statements: Sequence[D1Statement]) -> D1Answer:
+        """Wait for the thread to be done, not for a turn there, or else many callers would never leave it again."""
+        future: asyncio.Future[D1Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((statements, future))
+        return await future
+
+    def _submit(self, statements: Sequence[D1Statement], future: asyncio.Future[D1Answer]) -> None:
+        self._thread.submit(lambda: self._database.run(statements), future)
+
+    def _run_waiting(self) -> None:
+        """Run what waits for the thread to be done, as far as the event loop may be held."""
+        while self._waiting and self._thread.is_idle:
+            statements, future = self._waiting.popleft()
+            try:
+                answer = self._run_at_once(statements)
+            except Exception as error:
+                if not future.done():
+                    future.set_exception(error)
+                continue
+            if answer is None:
+                self._submit(statements, future)
+            elif not future.done():
+                future.set_result(answer)
+            if self._has_held() and self._waiting:
+                future.get_loop().call_soon(self._run_waiting)
+                return
+
+    def _run_at_once(self, statements: Sequence[D1Statement]) -> D1Answer | None:
+        started_s = perf_counter()
+        try:
+            return self._database.run_at_once(statements)
+        finally:
+            self._held_s += perf_counter() - started_s
+
+    def _has_held(self) -> bool:
+        """Tell whether others are to have a turn now."""
+        if self._held_s <= HELD_S:
+            return False
+        self._held_s = 0.0
+        return True
 
     async def __aenter__(self) -> SqliteD1Engine:
         return self

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import apsw
 import pytest
 
-from pyworkers.engines.d1 import D1Statement, D1Value, SqlError, database
+from pyworkers.engines.d1 import D1Answer, D1Statement, D1Value, SqlError, database
+from pyworkers.engines.d1.known import Pace
 from pyworkers.engines.d1.sqlite_engine import SqliteD1Engine
-from pyworkers.engines.sqlite import CHECKPOINT_PAGES, LogMover, open_database
+from pyworkers.engines.sqlite import CHECKPOINT_PAGES, LONG_LOG_PAGES, LogMover, open_database
 
 SELECT = "SELECT b FROM t WHERE a = ?"
 RANGE = "SELECT total(a) FROM t WHERE a <= ?"
 INSERT = "INSERT INTO t (a, b) VALUES (?, ?)"
 ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+SLOW = ENDLESS.replace("SELECT i + 1 FROM n", "SELECT i + 1 FROM n LIMIT 1000")
 
 
 def with_engine(path: Path | None, program: Callable[[SqliteD1Engine], Awaitable[None]]) -> None:
@@ -72,6 +74,7 @@ def test_a_statement_runs_at_once_when_it_has_run_before() -> None:
     ("sql", "params"),
     [
         ("SELECT count(*) FROM t", ()),
+        ("SELECT b, (SELECT count(*) FROM t) FROM t WHERE a = ?", (1,)),
         ("SELECT hex(zeroblob(?))", (8,)),
         ("SELECT a FROM t WHERE b LIKE '%a%b%'", ()),
         ("DELETE FROM t", ()),
@@ -87,6 +90,91 @@ def test_what_may_take_long_in_few_steps_is_left_to_the_thread(sql: str, params:
     async def program(engine: SqliteD1Engine) -> None:
         await engine.run([D1Statement("CREATE VIRTUAL TABLE words USING fts5 (word)")])
         assert [await is_at_once(engine, D1Statement(sql, params)) for _ in range(3)] == [False, False, False]
+
+    with_engine(None, program)
+
+
+def test_what_counts_rows_one_by_one_runs_at_once() -> None:
+    async def program(engine: SqliteD1Engine) -> None:
+        sql = "SELECT count(*) FROM t WHERE a < ?"
+        assert [await is_at_once(engine, D1Statement(sql, (number,))) for number in (3, 4)] == [False, True]
+        assert await rows(engine, sql, 5) == [(4,)]
+
+    with_engine(None, program)
+
+
+def test_a_call_may_take_what_its_statements_took_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def program(engine: SqliteD1Engine) -> None:
+        await engine.run([D1Statement(SELECT, (1,)), D1Statement(RANGE, (1,))])
+        known = engine._database._known
+        for sql, taken_s in ((SELECT, 0.25), (RANGE, 2.0)):
+            pace = known.get(sql).pace
+            pace.taken_s = taken_s
+        monkeypatch.setattr("pyworkers.engines.d1.known.EXPECTED_S", 3.0)
+        brief = [D1Statement(SELECT, (1,)), D1Statement(RANGE, (1,)), *[D1Statement(SELECT, (1,))] * 3]
+        assert known.are_brief(brief)
+        assert not known.are_brief([*brief, D1Statement(SELECT, (1,))])
+
+    with_engine(None, program)
+
+
+def test_brief_calls_behind_a_long_one_wait_for_the_thread_and_do_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def program(engine: SqliteD1Engine) -> None:
+        order: list[str] = []
+        on_thread: list[str] = []
+        run = engine._database.run
+
+        def noted(statements: Sequence[D1Statement]) -> D1Answer:
+            on_thread.append(statements[0].sql)
+            return run(statements)
+
+        async def call(name: str, sql: str, *params: D1Value) -> str | list[tuple[D1Value, ...]]:
+            try:
+                return await rows(engine, sql, *params)
+            except SqlError as error:
+                return error.message
+            finally:
+                order.append(name)
+
+        await rows(engine, SELECT, 1)
+        await rows(engine, INSERT, 9, None)
+        monkeypatch.setattr(engine._database, "run", noted)
+        found = await asyncio.gather(
+            call("slow", SLOW),
+            call("brief", SELECT, 1),
+            call("wrong", INSERT, 3, None),
+            call("unknown", "SELECT a FROM t WHERE a = 9"),
+            call("last", SELECT, 2),
+        )
+        assert found == [[(1_000,)], [("row 1",)], "UNIQUE constraint failed: t.a", [(9,)], [("row 2",)]]
+        assert order == ["slow", "brief", "wrong", "unknown", "last"]
+        assert on_thread == [SLOW, "SELECT a FROM t WHERE a = 9"]
+
+    with_engine(None, program)
+
+
+def test_what_waits_for_the_thread_ends_with_the_engine() -> None:
+    async def program(engine: SqliteD1Engine) -> None:
+        await rows(engine, SELECT, 1)
+        calls = [asyncio.ensure_future(rows(engine, ENDLESS)), asyncio.ensure_future(rows(engine, SELECT, 1))]
+        await asyncio.sleep(0)
+        await engine.close()
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(error).__name__ for error in ended] == ["SqlError", "SqlError"]
+
+    with_engine(None, program)
+
+
+def test_a_caller_that_no_longer_waits_holds_nobody_up() -> None:
+    async def program(engine: SqliteD1Engine) -> None:
+        await rows(engine, SELECT, 1)
+        calls = [
+            asyncio.ensure_future(rows(engine, sql, *values)) for sql, *values in ((SLOW,), (SELECT, 1), (SELECT, 2))
+        ]
+        await asyncio.sleep(0)
+        calls[0].cancel()
+        calls[1].cancel()
+        assert await calls[2] == [("row 2",)]
 
     with_engine(None, program)
 
@@ -112,6 +200,21 @@ def test_a_query_that_overruns_is_run_again_on_the_thread(monkeypatch: pytest.Mo
         assert await rows(engine, RANGE, 20_000) == [(sum(range(1, 9)) + sum(range(100, 10_100)),)]
 
     with_engine(None, program)
+
+
+def test_a_statement_that_overruns_again_and_again_stays_on_the_thread_ever_longer() -> None:
+    def runs_until_trusted() -> int:
+        pace.note_overrun()
+        runs = 0
+        while pace.taken_s > 1:
+            pace.note(1.0)
+            runs += 1
+        return runs
+
+    pace = Pace()
+    assert [runs_until_trusted() for _ in range(12)] == [1, 3, 7, 15, 31, 63, 127, 255, 511, 1_001, 1_001, 1_001]
+    pace.note(1.0)  # it did not overrun
+    assert runs_until_trusted() == 1
 
 
 def test_a_batch_that_overruns_is_undone_and_happens_once_on_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,3 +311,70 @@ def test_a_long_log_is_moved_into_the_file_by_a_thread(tmp_path: Path) -> None:
     mover.join()
     assert path.stat().st_size > size_bytes + CHECKPOINT_PAGES * 4_000
     connection.close()
+
+
+def test_a_log_that_is_read_is_looked_at_once_in_a_thousand_pages(tmp_path: Path) -> None:
+    path = tmp_path / "db.sqlite"
+    connection, reader = open_database(path), open_database(path)
+    mover = LogMover(path, "mover")
+    mover.watch(connection)
+    connection.execute("CREATE TABLE t (a)")
+    moves, move = 0, mover._move
+
+    def counted() -> None:
+        nonlocal moves
+        moves += 1
+        move()
+
+    mover._move = counted
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM t").fetchall()
+    for _ in range(12):
+        connection.execute("INSERT INTO t VALUES (zeroblob(?))", (CHECKPOINT_PAGES // 2 * 4_096,))
+        mover.join()
+    assert moves == 6
+    reader.close()
+    connection.close()
+
+
+@pytest.mark.parametrize(("pages", "is_anew"), [(LONG_LOG_PAGES // 2, False), (LONG_LOG_PAGES, True)])
+def test_a_long_log_that_is_written_all_the_time_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, pages: int, is_anew: bool
+) -> None:
+    path = tmp_path / "db.sqlite"
+    connection, writer = open_database(path), open_database(path)
+    mover = LogMover(path, "mover")
+    mover.watch(connection)
+    connection.execute("CREATE TABLE t (a)")
+    insert = "INSERT INTO t VALUES (zeroblob(?))"
+
+    class Busy(apsw.Connection):
+        """One that is written to while it moves the log."""
+
+        def wal_checkpoint(self, dbname: str | None = None, mode: int = 0) -> tuple[int, int]:
+            if mode != apsw.SQLITE_CHECKPOINT_PASSIVE:
+                return super().wal_checkpoint(dbname, mode)
+            reader = open_database(path)
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM t").fetchall()
+            writer.execute(insert, (1,))
+            found = super().wal_checkpoint(dbname, mode)
+            reader.close()
+            return found
+
+    def open_busy(path: Path, **_: object) -> Busy:
+        busy = Busy(str(path))
+        busy.execute("PRAGMA journal_mode = WAL")
+        return busy
+
+    monkeypatch.setattr("pyworkers.engines.sqlite.open_database", open_busy)
+    connection.execute(insert, (pages * 4_096,))
+    mover.join()
+    monkeypatch.undo()
+    log = path.with_name("db.sqlite-wal")
+    size_bytes = log.stat().st_size
+    connection.execute(insert, (1,))
+    mover.join()
+    assert (log.stat().st_size == size_bytes) is is_anew
+    for each in (writer, connection):
+        each.close()

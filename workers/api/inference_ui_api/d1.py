@@ -28,7 +28,7 @@ async def run_batch(db: Any, statements: Sequence[tuple[str, Sequence[Any]]]) ->
     binding = getattr(db, "_binding", db)
     bound = [binding.prepare(sql).bind(*map(_to_binding, values)) for sql, values in statements]
     return [
-        ([_row(row) for row in result.results.to_py()], int(result.meta.changes))
+        ([_row(row) for row in result.results.to_py()] if result.results.length else [], int(result.meta.changes))
         for result in await binding.batch(to_js(bound))
     ]
 

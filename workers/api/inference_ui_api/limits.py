@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from .d1 import run_batch
@@ -21,6 +22,7 @@ MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
 # Wrong keys that an address may send in a minute; then it is not listened to until the minute is over.
 MAX_GUESSES: Final = 20
+ADDRESSES_KEPT: Final = 1024
 MAX_LOGINS: Final = 10  # wrong passwords for one account in a minute
 
 COUNT_ON_CONFLICT: Final = """ON CONFLICT (bucket) DO UPDATE SET
@@ -94,6 +96,7 @@ def anonymous_policies(env: Any, route: str) -> tuple[Policy, ...]:
     return tuple(Policy(policy.name, policy.limit * factor, policy.window_ms) for policy in ANONYMOUS[route])
 
 
+@lru_cache(maxsize=ADDRESSES_KEPT)
 def address_bucket(address: str | None) -> str:
     """Return whom an address stands for: of IPv6 its network of 64 bits, which one customer has for himself."""
     try:

@@ -118,25 +118,29 @@ def _event(item: Any, common: Mapping[str, Any], default_session: str, now_ms: i
         raise _WrongField("event", "must be an object")
     name = _name(item)
     properties = _first_object(item, ("properties", "data"))
-    common_metadata, own_metadata = _object(common, "metadata"), _object(item, "metadata")
+    common_metadata = _object(common, "metadata") if common else None
+    own_metadata = _object(item, "metadata")
     metadata = {**(common_metadata or {}), **(own_metadata or {})} if common_metadata or own_metadata else None
     component = _text(item, "component", MAX_NAME_CHARACTERS)
     if component is None and isinstance(properties.get("component"), str):
         component = properties["component"][:MAX_NAME_CHARACTERS]
-    session = _identity(item, "sessionId") or _identity(common, "sessionId") or default_session
+    session = _identity(item, "sessionId") or (_identity(common, "sessionId") if common else None) or default_session
     return Event(
         _identity(item, "id") or new_id(),
         name,
         component,
         properties,
         metadata,
-        _identity(item, "userId") or _identity(common, "userId"),
+        _identity(item, "userId") or (_identity(common, "userId") if common else None),
         session,
         _timestamp_ms(item.get("timestamp"), now_ms),
     )
 
 
 def _name(item: Mapping[str, Any]) -> str:
+    name = item.get("event")
+    if type(name) is str and 0 < len(name) <= MAX_NAME_CHARACTERS:
+        return name
     key = "event" if item.get("event") is not None else "type" if item.get("type") is not None else "event"
     value = item.get(key)
     if value is None or value == "":
@@ -161,6 +165,8 @@ def _checked_text(value: Any, name: str, max_characters: int) -> str | None:
 def _identity(item: Mapping[str, Any], name: str) -> str | None:
     """Return an id; whole numbers are taken as their digits."""
     value = item.get(name)
+    if value is None:
+        return None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return _checked_text(value, name, MAX_ID_CHARACTERS)

@@ -64,15 +64,7 @@ def send_response(
     status, headers = response.status, response.header_list()
     body = response.take_body()
     is_head = scope["method"] == "HEAD"
-    content_type = current = None
-    is_framed = False
-    for name, value in headers:
-        if name == b"content-type":
-            content_type = value
-        elif name == b"content-encoding":
-            current = value
-        elif name in _FRAMING:
-            is_framed = True
+    content_type, current, is_framed = _of_note(headers)
     try:
         coding = choose_coding(accept_encoding(scope["headers"]), content_type, current)
     except NotAcceptable:
@@ -94,27 +86,59 @@ def send_response(
     if is_framed:
         headers = [pair for pair in headers if pair[0] not in _FRAMING]
     headers = _spelled(headers, response)
+    recode, has_no_length = _treatment(response, body, current, coding, is_rewritten=is_rewritten)
+    if isinstance(body, ReadableStream):
+        on_stream()
+    elif recode is None:
+        return _send_at_once(scope, send, status, reason, headers, body or b"", has_no_length=has_no_length)
+    else:
+        body = ReadableStream.of_bytes(body or b"")
+    if body.length is not None and recode is None and not has_no_length:
+        headers = [(b"content-length", b"%d" % body.length), *headers]
+    return _send_stream(send, status, reason, headers, body, recode)
+
+
+def _of_note(headers: RawHeaders) -> tuple[bytes | None, bytes | None, bool]:
+    """Return the content type, the content encoding, and whether a header frames the message."""
+    content_type = current = None
+    is_framed = False
+    for name, value in headers:
+        if name == b"content-type":
+            content_type = value
+        elif name == b"content-encoding":
+            current = value
+        elif name in _FRAMING:
+            is_framed = True
+    return content_type, current, is_framed
+
+
+def _treatment(
+    response: Response,
+    body: bytes | ReadableStream | None,
+    current: bytes | None,
+    coding: bytes | None,
+    *,
+    is_rewritten: bool,
+) -> tuple[Recode | None, bool]:
+    """Return how a body is recoded on its way out, and whether it leaves without a length.
+
+    Args:
+        current: the encoding that the worker names.
+        coding: the one that the client gets.
+        is_rewritten: whether wrangler's proxy looks at the body.
+    """
     recode = _recoding(current if response.encode_body == "manual" else None, coding)
+    is_reset = response.status == _RESET_CONTENT
     # What the worker has encoded, and what is looked at, stays nothing where it is; the proxy encodes what is empty.
     stays_nothing = current in CODINGS or is_rewritten
-    is_nothing = status == _RESET_CONTENT or (recode is not None and stays_nothing and not body)
+    is_nothing = is_reset or (recode is not None and stays_nothing and not body)
     if is_nothing:
         recode = None
     elif recode is not None and stays_nothing:
         recode = partial(_nothing_of_nothing, recode)
     # What was decoded on its way has no length.
-    has_no_length = status != _RESET_CONTENT and (
-        is_rewritten or (is_nothing and body is not None) or (coding is None and current in CODINGS)
-    )
-    if isinstance(body, ReadableStream) or recode is not None:
-        if isinstance(body, ReadableStream):
-            on_stream()
-        else:
-            body = ReadableStream.of_bytes(body or b"")
-        if body.length is not None and recode is None and not has_no_length:
-            headers = [(b"content-length", b"%d" % body.length), *headers]
-        return _send_stream(send, status, reason, headers, body, recode)
-    return _send_at_once(scope, send, status, reason, headers, body or b"", has_no_length=has_no_length)
+    was_decoded = coding is None and current in CODINGS
+    return recode, not is_reset and (is_rewritten or (is_nothing and body is not None) or was_decoded)
 
 
 def _send_at_once(

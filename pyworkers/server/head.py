@@ -1,6 +1,6 @@
 """The head of a request as the runtime reads it, which takes more than the parser does, and refuses other things.
 
-Used where the parser has refused a head: nothing of this runs for an ordinary request.
+Used where a head is not an ordinary one: nothing of this runs for a GET or POST that the parser takes.
 
 Source: capnproto, kj/compat/http.c++, HttpHeaders::tryParseRequest; recorded, contracts/http, http.req.*
 """
@@ -9,6 +9,11 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import quote_from_bytes
+
+import httptools
+
+from pyworkers.js.request import METHODS
 
 _REQUEST_LINE: Final = re.compile(rb"([A-Za-z-]+)[ \t]([!-\xff]+)")
 _NAME: Final = re.compile(rb"[ \t]*([^\x00-\x20\x7f()<>@,;:\\\"/\[\]?={}]+)[ \t]*:")
@@ -17,7 +22,9 @@ _FOLDED: Final = re.compile(rb"(\r\n?|\n)(?=[ \t])")
 _HEAD_END: Final = re.compile(rb"\n\r?\n")
 # What neither parser can be given: the first would take them for the end of a line, or refuse the message.
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+_SAFE: Final = "".join(map(chr, range(0x20, 0x7F)))
 _FRAMING: Final = (b"content-length", b"transfer-encoding")
+_known_methods: dict[bytes, bool] = {}
 
 
 class BadFraming(Exception):
@@ -63,3 +70,26 @@ def _framed(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     if len(lengths) > 1 or not all(map(bytes.isdigit, lengths)) or any(one.lower() != b"chunked" for one in encodings):
         raise BadFraming
     return [pair for pair in headers if pair[0].lower() not in _FRAMING or pair[1]]
+
+
+def quote_target(data: bytes) -> bytes:
+    """Percent-encode what is not ASCII in the request line, as a URL parser would; the parser takes ASCII only."""
+    line, separator, rest = data.partition(b"\r\n")
+    if line.isascii():
+        return data
+    return quote_from_bytes(line, _SAFE).encode() + separator + rest
+
+
+def is_method(method: bytes) -> bool:
+    """Tell whether the runtime knows a method, and the parser takes it; both want capitals."""
+    if method not in _known_methods:
+        if method.decode() not in METHODS or len(_known_methods) > 1000:
+            return False
+        try:
+            httptools.HttpRequestParser(None).feed_data(method + b" / HTTP/1.1\r\n\r\n")
+            _known_methods[method] = True
+        except httptools.HttpParserUpgrade:
+            _known_methods[method] = method != b"CONNECT"
+        except httptools.HttpParserError:
+            _known_methods[method] = False
+    return _known_methods[method]

@@ -6,14 +6,14 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
-from urllib.parse import quote_from_bytes, unquote
+from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pyworkers.js.request import METHODS
 from pyworkers.server.cycle import EXTENSION, Cycle
-from pyworkers.server.head import BadFraming, read_head
+from pyworkers.server.head import BadFraming, is_method, quote_target, read_head
 from pyworkers.server.turns import Scope, Turns
 from pyworkers.server.wire import reason_of
 
@@ -29,7 +29,6 @@ _TOO_LARGE: Final = "Request headers too large."
 _NO_PATH: Final = "the target is no path"
 _FAILED: Final = b"Internal Server Error"
 _COMMON: Final = frozenset((b"GET ", b"POST"))
-_SAFE: Final = "".join(map(chr, range(0x20, 0x7F)))
 _FRAMING: Final = (b"content-length", b"transfer-encoding")
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 _CLOSE: Final = (b"Connection: close\r\n",)
@@ -58,8 +57,10 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._on_refused = on_refused
         self._in_headers = True
-        self._header_bytes = 0  # of headers that have not all come, from earlier reads
-        self._read = b""
+        self._has_begun = False  # some of a head has come
+        self._header_bytes = 0  # of a head that has not all come, from earlier reads
+        self._read = b""  # the last read, where a head begins with it or goes on
+        self._read_bytes = 0
         self._refused_bytes: int | None = None
         self._due: tuple[int, str, bytes] | None = None  # a refusal, after the answers that are due before it
         self._upgrades = False  # the request hands the connection to another protocol
@@ -77,19 +78,21 @@ class HttpProtocol(HttpToolsProtocol):
             self._discard(data)
             return
         self._read = data
+        self._read_bytes = len(data)
         self._idle_since_s = None
         if not self._in_headers:
             self._feed(data)
             return
         if not self._header_bytes:
-            if data[:4] not in _COMMON and (method := _METHOD.match(data)) and not _is_method(method[1]):
+            if data[:4] not in _COMMON and (method := _METHOD.match(data)) and not is_method(method[1]):
                 self._refuse_method(method[1])
                 return
             if not data.isascii():
-                data = self._read = _quote_target(data)
+                data = self._read = quote_target(data)
         self._feed(data)
-        if self._in_headers and self._read is data and self._refused_bytes is None:
-            self._header_bytes += len(data)
+        if self._in_headers and self._has_begun and self._refused_bytes is None:
+            # Of a head that began behind another request, in one read with it, what has been parsed is known.
+            self._header_bytes = self._header_bytes + len(data) if self._read else max(1, self._size_of_headers())
             if self._header_bytes > MAX_HEADER_BYTES:
                 self._refuse(431, _TOO_LARGE)
 
@@ -108,6 +111,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Forget the request before."""
         if not self._in_headers:
             return  # a head that is parsed again, see `_go_on`
+        self._has_begun = True
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -129,16 +133,21 @@ class HttpProtocol(HttpToolsProtocol):
         """Start the request."""
         if not self._in_headers:
             return
-        if self._header_bytes + len(self._read) > MAX_HEADER_BYTES and self._size_of_headers() > MAX_HEADER_BYTES:
+        is_large = self._header_bytes or self._read_bytes > MAX_HEADER_BYTES  # or may be
+        if is_large and self._size_of_headers() > MAX_HEADER_BYTES:
             self._refuse(431, _TOO_LARGE)
             raise httptools.HttpParserError(_TOO_LARGE)
         url = self.url
         if url[:1] != b"/":
             self._refuse(500, _NO_PATH, answer=_FAILED)
             raise httptools.HttpParserError(_NO_PATH)
-        self._in_headers = False
+        scope = self._scope(url)
+        if scope["method"] not in METHODS:
+            self._refuse_method(b"")
+            raise httptools.HttpParserError(_NO_METHOD)
+        self.scope = scope
+        self._in_headers = self._has_begun = False
         self._header_bytes = 0
-        scope = self.scope = self._scope(url)
         asks = self.parser.should_upgrade()
         self._upgrades = asks and self._should_upgrade()
         self._declines = asks and not self._upgrades
@@ -359,7 +368,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _request_line(self) -> tuple[bytes, bytes]:
         """Return method and target as far as they are known: of what was parsed, else of what was read."""
-        if self._header_bytes:
+        if self._header_bytes or not self._read:
             return self.parser.get_method(), self.url
         line = _REQUEST_LINE.match(self._read)
         return (line[1], line[2]) if line else (b"", b"")
@@ -372,29 +381,3 @@ class HttpProtocol(HttpToolsProtocol):
         self._refused_bytes += len(data)
         if self._refused_bytes > _LINGER_BYTES:
             self.transport.abort()
-
-
-def _quote_target(data: bytes) -> bytes:
-    """Percent-encode what is not ASCII in the request line, as a URL parser would; the parser takes ASCII only."""
-    line, separator, rest = data.partition(b"\r\n")
-    if line.isascii():
-        return data
-    return quote_from_bytes(line, _SAFE).encode() + separator + rest
-
-
-_known_methods: dict[bytes, bool] = {}
-
-
-def _is_method(method: bytes) -> bool:
-    """Tell whether the runtime knows a method, and the parser takes it; both want capitals."""
-    if method not in _known_methods:
-        if method.decode() not in METHODS or len(_known_methods) > 1000:
-            return False
-        try:
-            httptools.HttpRequestParser(None).feed_data(method + b" / HTTP/1.1\r\n\r\n")
-            _known_methods[method] = True
-        except httptools.HttpParserUpgrade:
-            _known_methods[method] = method != b"CONNECT"
-        except httptools.HttpParserError:
-            _known_methods[method] = False
-    return _known_methods[method]

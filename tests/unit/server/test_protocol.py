@@ -513,3 +513,49 @@ def test_a_request_that_asks_for_another_protocol_is_one_like_any_other(size: in
         client.leave()
 
     run(main())
+
+
+async def echo_target(scope: dict[str, Any], _receive: Any, send: Any) -> None:
+    await answer(send, f"{scope['method']}{scope['path']}")
+
+
+@pytest.mark.parametrize("size", range(1, 70))
+def test_requests_may_be_cut_into_reads_anywhere(size: int) -> None:
+    whole = (
+        b"GET /a HTTP/1.1\r\nHost: h\r\n\r\nPOST /b HTTP/1.1\r\nContent-Length: 3\r\n\r\nxyzSEARCH /c HTTP/1.1\r\n\r\n"
+    )
+
+    async def main() -> None:
+        client = Client(echo_target)
+        for start in range(0, len(whole), size):
+            client.protocol.data_received(whole[start : start + size])
+            await turns()
+        assert client.answers == ["GET/a", "POST/b", "SEARCH/c"]
+        client.leave()
+
+    run(main())
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_is_refused_as_a_first_request_is_refused_as_a_later_one(together: bool) -> None:
+    first = b"GET /a HTTP/1.1\r\n\r\n"
+    large = b"GET /large HTTP/1.1\r\nX: %s\r\n\r\n" % (b"x" * 129 * 1024)
+    cut = len(large) - 1000
+
+    async def main(second: tuple[bytes, ...], status: bytes, told: tuple[str, str, int, str]) -> None:
+        refused: list[Any] = []
+        client = Client(echo_target)
+        client.protocol._on_refused = lambda *request: refused.append(request)
+        for data in (first + second[0], *second[1:]) if together else (first, *second):
+            client.protocol.data_received(data)
+            await turns()
+        answers = client.wire.written.split(b"HTTP/1.1 ")[1:]
+        assert [part.partition(b"\r\n")[0] for part in answers] == [b"200 OK", status]
+        assert refused == [told]
+
+    method = (b"SOURCE /b HTTP/1.1\r\n\r\n",)
+    run(main(method, b"501 Not Implemented", ("SOURCE", "/b", 501, "Unrecognized request method.")))
+    too_large = (b"431 Request Header Fields Too Large", ("GET", "/large", 431, "Request headers too large."))
+    run(main((large,), *too_large))
+    run(main((large[:cut], large[cut:]), *too_large))
+    run(main((large[:20], large[20:]), *too_large))

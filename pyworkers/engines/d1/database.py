@@ -17,6 +17,7 @@ from typing import Final
 from pyworkers.engines.d1.authorizer import Authorizer
 from pyworkers.engines.d1.connection import D1Connection, Rows
 from pyworkers.engines.d1.counting import RowCounter
+from pyworkers.engines.d1.deadline import Deadline
 from pyworkers.engines.d1.known import STATEMENTS_KNOWN, Known, KnownStatements, Pace, may_be_brief, params_of, sql_of
 from pyworkers.engines.d1.limited import Rewritten, rewrite_limited
 from pyworkers.engines.d1.protocol import (
@@ -67,10 +68,8 @@ class Database:
         self._connect = connect
         self._max_query_s = max_query_s
         self._authorizer = Authorizer()
-        self._deadline = 0.0
-        self._is_interrupted = False
+        self._deadline = Deadline(perf_counter)
         self._is_hurried = False
-        self._has_overrun = False
         self._bookmark = 0
         self._has_metadata = False
         self._size_bytes = 0
@@ -89,8 +88,7 @@ class Database:
 
     def interrupt(self) -> None:
         """End what runs, and whatever comes; from any thread."""
-        self._is_interrupted = True
-        self._deadline = 0.0
+        self._deadline.interrupt()
 
     def close(self) -> None:
         """Give the file back; idempotent."""
@@ -123,7 +121,7 @@ class Database:
         except EngineBusy:
             return None
         except SqlError:
-            if not self._has_overrun:
+            if not self._deadline.has_passed:
                 raise
             self._known.note_overrun(statements)
             return None
@@ -138,8 +136,7 @@ class Database:
             connection.hurry(is_hurried=is_hurried)
 
     def _run(self, connection: D1Connection, statements: Sequence[D1Statement], limit_s: float) -> D1Answer:
-        self._has_overrun = False
-        self._deadline = 0.0 if self._is_interrupted else perf_counter() + limit_s
+        self._deadline.begin(limit_s)
         is_reading = all(self._is_reading(statement.sql) for statement in statements)
         size_before = self._size_bytes
         results: list[D1Result] = []
@@ -156,7 +153,7 @@ class Database:
                 self._note_size(connection, results)
             bookmark = self._count_call(connection, is_reading=is_reading)
             if not is_one_query:
-                connection.own(self._own["commit"], is_kept=True)
+                self._settle(connection, "commit")
         except SqlError as error:
             explained = self._explained(error)
             if isinstance(explained, SqlError):
@@ -166,9 +163,16 @@ class Database:
             self._authorizer.is_trusted = True
             if connection.in_transaction:
                 self._size_bytes = size_before
-                self._deadline = float("inf")
-                connection.own(self._own["rollback"], is_kept=True)
+                self._settle(connection, "rollback")
         return D1Answer(results, bookmark)
+
+    def _settle(self, connection: D1Connection, how: str) -> None:
+        """End the transaction, however long it takes.
+
+        SQLite looks at the time once more after a statement has ended, so that one that has committed could be said to
+        have been interrupted.
+        """
+        self._deadline.lifted(lambda: connection.own(self._own[how], is_kept=True))
 
     def _connection(self) -> D1Connection:
         if self._connected is not None:
@@ -184,7 +188,7 @@ class Database:
         except BaseException:
             connection.close()
             raise
-        connection.restrict(self._authorizer, self._is_overdue)
+        connection.restrict(self._authorizer, self._deadline.is_overdue)
         self._connected = connection
         return connection
 
@@ -194,11 +198,6 @@ class Database:
 
     def _is_known_query(self, sql: str) -> bool:
         return sql[:6].lower() == "select" and self._known.get(sql) is not None
-
-    def _is_overdue(self) -> bool:
-        if perf_counter() > self._deadline:
-            self._has_overrun = True
-        return self._has_overrun
 
     def _count_call(self, connection: D1Connection, *, is_reading: bool) -> int:
         bookmark, self._bookmark = self._bookmark, self._bookmark + 1
@@ -248,7 +247,8 @@ class Database:
         A batch runs hundreds: this calls little.
         """
         run, columns, plan, pace = known
-        authorizer, execute = self._authorizer, connection.rows if columns else connection.change
+        authorizer, deadline = self._authorizer, self._deadline
+        execute = connection.rows if columns else connection.change
         total_changes, last_insert_rowid = connection.total_changes, connection.last_insert_rowid
         total, rowid, ended_s, size_bytes = self._changes, self._last_rowid, self._ended_s, self._size_bytes
         writes, reads_tables, direct = plan.writes, plan.reads_tables, plan.direct
@@ -269,8 +269,8 @@ class Database:
                     D1Meta, ((ended_s - was_s) * 1000, changed, rowid, changed != 0, size_bytes, read, changed * direct)
                 )
                 results.append(new_tuple(D1Result, (columns, rows, meta)))
-                if ended_s > self._deadline:
-                    self._has_overrun = True
+                if ended_s > deadline.at_s:
+                    deadline.has_passed = True
                     raise SqlError("interrupted", code="SQLITE_INTERRUPT")
         finally:
             self._changes, self._last_rowid, self._ended_s = total, rowid, ended_s

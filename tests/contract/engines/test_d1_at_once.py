@@ -231,6 +231,32 @@ def test_a_batch_that_overruns_is_undone_and_happens_once_on_the_thread(monkeypa
     with_engine(None, program)
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_call_whose_commit_takes_long_has_happened_once(at_once: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
+    # SQLite looks at the time after a statement, too, though seldom: every time, here.
+    monkeypatch.setattr("pyworkers.engines.d1.apsw_connection.STEPS_BETWEEN_QUICK_LOOKS", 1)
+    monkeypatch.setattr("pyworkers.engines.d1.apsw_connection.STEPS_BETWEEN_LOOKS", 1)
+    monkeypatch.setattr(database, "perf_counter", lambda: now_s)  # before the engine is made
+
+    def commit() -> bool:
+        nonlocal now_s
+        now_s += 86_400
+        return False
+
+    async def program(engine: SqliteD1Engine) -> None:
+        new = D1Statement("INSERT INTO t (b) VALUES ('new')")
+        if at_once:
+            await engine.run([new])
+        connection = engine._database._connected
+        connection._database.set_commit_hook(commit)
+        assert await is_at_once(engine, new) is at_once
+        connection._database.set_commit_hook(None)
+        assert await rows(engine, "SELECT count(*) FROM t WHERE b = 'new'") == [(1 + at_once,)]
+
+    with_engine(None, program)
+
+
 def test_sqlites_errors_are_the_same_at_once_and_the_call_is_undone() -> None:
     async def program(engine: SqliteD1Engine) -> None:
         batch = [D1Statement(INSERT, (20, None)), D1Statement(INSERT, (3, None))]

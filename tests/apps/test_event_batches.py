@@ -29,7 +29,15 @@ CLICK = Event(
 )
 
 
-@pytest.mark.parametrize("body", [{"event": "click"}, [{"event": "click"}], {"events": [{"type": "click"}]}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"event": "click"},
+        [{"event": "click"}],
+        {"events": [{"type": "click"}]},
+        {"event": "", "type": "click"},
+    ],
+)
 def test_three_shapes(body):
     assert read(body).events == [CLICK]
     assert read(body).failures == []
@@ -70,7 +78,15 @@ def test_events_without_a_session_share_one():
 
 @pytest.mark.parametrize(
     ("sent", "time_ms"),
-    [(0, 0), (1000, 1000), (1.6, 2), ("2025-10-09T08:53:20Z", NOW_MS), ("2025-10-09", 1_759_968_000_000)],
+    [
+        (0, 0),
+        (1000, 1000),
+        (1.6, 2),
+        ("2025-10-09T08:53:20Z", NOW_MS),
+        ("2025-10-09T14:23:20+05:30", NOW_MS),
+        ("2025-10-09", 1_759_968_000_000),
+        ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
+    ],
 )
 def test_times(sent, time_ms):
     assert read({"event": "a", "timestamp": sent}).events[0].timestamp_ms == time_ms
@@ -95,6 +111,10 @@ TIME = "timestamp must be milliseconds since the epoch or an ISO 8601 time"
         ({"event": "a", "timestamp": "soon"}, "timestamp", TIME),
         ({"event": "a", "timestamp": "2025-13-01"}, "timestamp", TIME),
         ({"event": "a", "timestamp": True}, "timestamp", TIME),
+        ({"event": "a", "timestamp": 10**400}, "timestamp", TIME),
+        ({"event": "a", "timestamp": 253_402_300_800_000}, "timestamp", TIME),  # has no day in SQLite's calendar
+        ({"event": "a", "timestamp": "9999-12-31T23:59:59-01:00"}, "timestamp", TIME),
+        ({"event": "", "type": ""}, "type", "type is required"),
         ({"event": "a", "userId": {}}, "userId", "userId must be a string of at most 256 characters"),
     ],
 )

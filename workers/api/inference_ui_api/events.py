@@ -7,7 +7,6 @@ Three bodies are accepted: one event, an array of events, and `{"events": [...]}
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +21,8 @@ MAX_ID_CHARACTERS = 256
 MAX_PROPERTIES_BYTES = 65_536
 # Of JSON, a character takes at most 6 bytes, and a number of these at most 25.
 FEW_MEMBERS, FEW_CHARACTERS = 64, 8192
-MAX_TIMESTAMP_MS = 8_640_000_000_000_000  # the last moment that JavaScript's Date can say
+# The end of the year 9999, which the calendars of SQLite and Python end with: every event has a day.
+MAX_TIMESTAMP_MS = 253_402_300_799_999
 
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
 
@@ -141,7 +141,7 @@ def _name(item: Mapping[str, Any]) -> str:
     name = item.get("event")
     if type(name) is str and 0 < len(name) <= MAX_NAME_CHARACTERS:
         return name
-    key = "event" if item.get("event") is not None else "type" if item.get("type") is not None else "event"
+    key = "type" if name in (None, "") and item.get("type") is not None else "event"
     value = item.get(key)
     if value is None or value == "":
         raise _WrongField(key, "is required")
@@ -218,7 +218,7 @@ def _timestamp_ms(value: Any, now_ms: int) -> int:
         except ValueError:
             raise _WrongField("timestamp", "must be milliseconds since the epoch or an ISO 8601 time") from None
         value = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not 0 <= value <= MAX_TIMESTAMP_MS:
         raise _WrongField("timestamp", "must be milliseconds since the epoch or an ISO 8601 time")
     time_ms: int = round(value)

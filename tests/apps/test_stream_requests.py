@@ -72,14 +72,14 @@ ZOD = {"name": {"_def": {"checks": [], "typeName": "ZodString", "coerce": False}
         pytest.param(SCHEMA, SCHEMA, id="object"),
         pytest.param(json.dumps(SCHEMA), SCHEMA, id="text"),
         pytest.param(ZOD, {**SCHEMA, "additionalProperties": False}, id="zod"),
-        pytest.param(True, True, id="true"),
+        pytest.param(True, {}, id="true"),
     ],
 )
 def test_a_schema_has_three_forms(sent, schema):
     request = read_request("object", {"prompt": "p", "schema": sent})
     assert request.schema == schema
     assert json.dumps(schema) in request.messages[0]["content"]
-    assert request.inputs().get("guided_json") == (schema if isinstance(schema, dict) else None)
+    assert request.inputs().get("guided_json") == schema
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,7 @@ def test_a_schema_has_three_forms(sent, schema):
         ("completion", {"prompt": "p", "systemPrompt": {}}, "systemPrompt", "must be a string"),
         ("completion", {"prompt": "p", "temperature": "1"}, "temperature", "must be a number from 0 to 5"),
         ("completion", {"prompt": "p", "temperature": True}, "temperature", "must be a number from 0 to 5"),
+        ("completion", {"prompt": "p", "temperature": 10**400}, "temperature", "must be a number from 0 to 5"),
         ("completion", {"prompt": "p", "temperature": 5.1}, "temperature", "must be a number from 0 to 5"),
         ("completion", {"prompt": "p", "maxTokens": 1.5}, "maxTokens", "must be a whole number from 1 to 8192"),
         ("completion", {"prompt": "p", "maxTokens": -1}, "maxTokens", "must be a whole number from 1 to 8192"),
@@ -125,6 +126,7 @@ def test_a_schema_has_three_forms(sent, schema):
         ("object", {"schema": {}}, "prompt", "required"),
         ("object", {"prompt": "p"}, "schema", "required"),
         ("object", {"prompt": "p", "schema": "{"}, "schema", "must be a JSON Schema, as an object or as JSON text"),
+        ("object", {"prompt": "p", "schema": False}, "schema", "allows no value at all"),
         ("object", {"prompt": "p", "schema": []}, "schema", "must be a JSON Schema, as an object or as JSON text"),
     ],
 )

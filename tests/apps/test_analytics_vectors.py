@@ -296,5 +296,8 @@ async def test_a_date_means_the_whole_day_and_weeks_are_iso(worker, env):
     await add_events(env.DB, "t", FUNNEL_EVENTS)
     day = {"start": "2025-10-09", "end": "2025-10-09"}
     assert (await worker.eventMetrics("t", {"timeRange": day}))["totalEvents"] == 12
+    for text in ("20251009", "2025-W41-4"):  # ISO 8601 too
+        same = {"timeRange": {"start": text, "end": text}}
+        assert (await worker.eventMetrics("t", same))["totalEvents"] == 12
     weeks = await worker.trendAnalysis("t", {"metric": "EVENTS", "timeRange": day, "groupBy": "WEEK"})
     assert weeks["data"] == [{"timestamp": "2025-W41", "value": 12}]

@@ -133,6 +133,22 @@ async def test_the_funnel_is_ordered_and_of_actors(worker, env):
     }
 
 
+@pytest.mark.parametrize("window", [{}, {"windowMs": 19}])
+async def test_a_funnel_may_have_twenty_steps(worker, env, window):
+    # Each step lies in the statement of the one before it, and D1 allows 100 levels.
+    await make_tables(env.DB, "api", "analytics")
+    way = [{"event": f"e{step}", "component": f"c{step}", "session": "s", "t": 1000 + step} for step in range(20)]
+    await add_events(env.DB, "t", [*way, *({**event, "session": "early"} for event in way[:15])])
+    steps = [{"name": event["event"], "event": event["event"], "component": event["component"]} for event in way]
+    funnel = await worker.createFunnel("t", {"name": "Long", "steps": steps})
+    found = await worker.analyzeFunnel(
+        "t", {"funnelId": funnel["id"], "timeRange": {"start": 0, "end": 2000}, **window}
+    )
+    assert [step["totalUsers"] for step in found["steps"]] == [2] * 15 + [1] * 5
+    assert (found["totalCompleted"], found["averageCompletionTime"]) == (1, 19)
+    assert found["bottleneckStepId"] == found["steps"][15]["stepId"]
+
+
 # ---- Cohorts
 
 

@@ -205,6 +205,15 @@ async def test_the_time_of_a_cohort_without_a_start_is_its_first_event(worker, e
     assert found["startDate"] == "2025-10-09T00:00:01.000Z"
 
 
+async def test_a_cohort_at_the_end_of_the_calendar(worker, env):
+    await make_tables(env.DB, "api", "analytics")
+    await add_events(env.DB, "t", [{"event": "a", "user": "u", "t": 253_402_300_799_999}])
+    cohort = await worker.createCohort("t", {"name": "Last", "criteria": {"type": "FIRST_EVENT"}})
+    for period in ("DAY", "WEEK", "MONTH"):
+        found = await worker.cohortRetention("t", {"cohortId": cohort["id"], "periodType": period})
+        assert [each["retained"] for each in found["periods"]] == [1]
+
+
 # ---- Attribution
 
 

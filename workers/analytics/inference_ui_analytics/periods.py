@@ -11,6 +11,7 @@ from typing import Any, Final
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 MAX_TIME_MS: Final = 253_402_300_799_999  # the end of the year 9999, which Python's and SQLite's calendars end with
+MAX_YEAR: Final = 9999
 
 PERIODS: Final = ("HOUR", "DAY", "WEEK", "MONTH")
 _MILLISECONDS: Final = re.compile(r"\d{9,15}")
@@ -90,13 +91,15 @@ def add_periods(start_ms: int, period: str, count: int) -> int:
     """Return the time that lies a number of days, weeks or months later.
 
     A month that is too short for the day of ``start_ms`` ends earlier: one month after January 31 is the last of
-    February, two months after it March 31.
+    February, two months after it March 31. What lies beyond the calendar is its end.
     """
     if period != "MONTH":
         return start_ms + count * (7 * DAY_MS if period == "WEEK" else DAY_MS)
     start = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=start_ms)
     years, month = divmod(start.month - 1 + count, 12)
     year, month = start.year + years, month + 1
+    if year > MAX_YEAR:
+        return MAX_TIME_MS + 1
     day = min(start.day, calendar.monthrange(year, month)[1])
     moment = start.replace(year=year, month=month, day=day)
     return (moment - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)

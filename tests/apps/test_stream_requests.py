@@ -36,6 +36,35 @@ def test_parts_that_are_not_for_a_text_model_are_left_out():
     ]
 
 
+def test_content_counts_beside_an_empty_list_of_parts():
+    assert read_request("chat", {"messages": [{**USER, "parts": []}]}).messages == [USER]
+
+
+@pytest.mark.parametrize(
+    ("output", "content"),
+    [
+        ({"type": "json", "value": {"a": 1}}, '{"a": 1}'),
+        ({"type": "text", "value": "sunny"}, "sunny"),
+        ({"a": 1}, '{"a": 1}'),
+        (None, "null"),
+    ],
+)
+def test_what_a_tool_gave_the_ai_sdk(output, content):
+    part = {"type": "tool-result", "toolCallId": "1", "toolName": "t", "output": output}
+    messages = [USER, {"role": "tool", "content": [part]}]
+    assert read_request("chat", {"messages": messages}).messages == [USER, {"role": "tool", "content": content}]
+
+
+def test_a_tool_named_result_gives_its_output_once():
+    part = {"type": "tool-result", "toolCallId": "1", "state": "output-available", "input": {}, "output": 5}
+    messages = [USER, {"role": "assistant", "parts": [part, {"type": "text", "text": "It is 5."}]}]
+    assert read_request("chat", {"messages": messages}).messages == [
+        USER,
+        {"role": "assistant", "content": "It is 5."},
+        {"role": "tool", "content": "5"},
+    ]
+
+
 def test_defaults():
     chat = read_request("chat", {"messages": [USER]})
     assert chat.inputs() == {"messages": [USER], "stream": True, "temperature": 0.7, "max_tokens": 2048}
@@ -102,6 +131,12 @@ def test_a_schema_has_three_forms(sent, schema):
             {"messages": [{"role": "user", "parts": [{"type": "text"}]}]},
             "messages[0].parts[0].text",
             "must be a string",
+        ),
+        (
+            "chat",
+            {"messages": [USER, {"role": "user", "content": "x" * 131_073}]},
+            "messages[1]",
+            "must have at most 131072 characters of text",
         ),
         ("chat", {"messages": [USER], "chatId": 1}, "chatId", "must be a string of at most 256 characters"),
         ("completion", {}, "prompt", "required"),

@@ -126,6 +126,27 @@ def test_a_wrong_event_is_named_and_the_others_are_taken(event, field, message):
     ]
 
 
+@pytest.mark.parametrize(
+    ("metadata", "problem"),
+    [("x", "must be an object"), ({"x": "é" * 2048}, "must be at most 4096 bytes of JSON")],
+)
+def test_metadata_of_a_body_is_small_for_it_is_stored_with_each_event(metadata, problem):
+    batch = read({"events": [{"type": "a"}, {"event": ""}], "metadata": metadata})
+    assert batch.events == []
+    assert [(failure.index, failure.field, failure.message) for failure in batch.failures] == [
+        (0, "metadata", f"metadata {problem}"),
+        (1, "event", "event is required"),
+    ]
+
+
+def test_the_largest_metadata_of_a_body():
+    metadata = {"x": "é" * 2043}  # 4,096 bytes of JSON
+    assert [event.metadata for event in read({"events": [{"type": "a"}] * 2, "metadata": metadata}).events] == [
+        metadata,
+        metadata,
+    ]
+
+
 @pytest.mark.parametrize("member", ["\x01" * 8_000, [["x" * 100] * 100] * 2, 2**60, 1e300, -1.5e-300, True, None])
 @pytest.mark.parametrize("members", [1, 64, 65, 900])
 def test_properties_are_measured_as_json_whatever_they_hold(member, members):

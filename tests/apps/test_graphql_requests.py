@@ -45,3 +45,21 @@ async def test_json_in_the_text_of_a_query_takes_variables(worker):
     query = 'mutation ($x: JSON) { createFlow(input: {name: "f", steps: [{x: $x, y: [1.5, null]}]}) { steps } }'
     created = {"createFlow": {"steps": [{"x": {"a": 1}, "y": [1.5, None]}]}}
     assert await ask(worker, query=query, variables={"x": {"a": 1}}) == (200, {"data": created})
+
+
+async def test_funnels_and_cohorts_have_pages(worker):
+    step = '[{name: "s", event: "a", orderIndex: 0}]'
+    for name in ("a", "b", "c"):
+        query = f"""mutation {{
+          createFunnel(input: {{name: "{name}", steps: {step}}}) {{ name }}
+          createCohort(input: {{name: "{name}", criteria: {{type: CUSTOM}}}}) {{ name }}
+        }}"""
+        assert (await ask(worker, query=query))[0] == 200
+    pages = "one: %s(limit: 2) { name } two: %s(limit: 2, offset: 2) { name } all: %s { name }"
+    for field in ("userFunnels", "userCohorts"):
+        _, body = await ask(worker, query=f"{{ {pages.replace('%s', field)} }}")
+        found = body["data"]
+        assert [len(found[page]) for page in ("one", "two", "all")] == [2, 1, 3]
+        assert found["one"] + found["two"] == found["all"]
+        _, body = await ask(worker, query=f"{{ {field}(limit: 1001) {{ name }} }}")
+        assert body["errors"][0]["message"] == "limit must be a whole number from 0 to 1000"

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import js
 import pytest
 from conftest import Account, Caller, make_account
 
@@ -339,7 +340,8 @@ async def test_a_session_ends_by_its_refresh_token_once_the_access_token_has_exp
     await signed_up(worker, account)
     _, tokens = await log_in(worker)
     await clock.advance(900)
-    response = await post(worker, "/auth/logout", {"refreshToken": tokens["refreshToken"]})
+    body = js.Response.new(json.dumps({"refreshToken": tokens["refreshToken"]})).body  # of no known length
+    response = await worker.fetch("/auth/logout", method="POST", body=body)
     assert (response.status, await response.json()) == (200, {"success": True})
     assert (await post(worker, "/auth/refresh", {"refreshToken": tokens["refreshToken"]})).status == 401
     response = await worker.fetch("/auth/logout", method="POST")

@@ -163,7 +163,7 @@ async def test_a_conversion_is_stored_once_by_its_id(metrics, env):
 
 
 async def test_reports_as_csv(worker, metrics, account):
-    names = ("=1+1", 'a,"b"', "x")
+    names = ("\n+1", "=1+1", 'a,"b"', "x", "＝1")
     await post_events(worker, account, *[{"event": name, "id": name, "sessionId": "s"} for name in names])
     given = {"name": "Events", "type": "events", "format": "csv", "arguments": {"timeRange": RANGE}}
     report = await ask(metrics, account.tenant_id, "createReport", given)
@@ -179,8 +179,8 @@ async def test_reports_as_csv(worker, metrics, account):
     text = await response.text()
     assert len(text.encode()) == report["sizeBytes"]
     assert list(csv.DictReader(io.StringIO(text))) == [
-        {"totalEvents": "3", "uniqueSessions": "1", "uniqueUsers": "1", "event": name, "count": "1"}
-        for name in ("'=1+1", *names[1:])
+        {"totalEvents": "5", "uniqueSessions": "1", "uniqueUsers": "1", "event": name, "count": "1"}
+        for name in ("'\n+1", "'=1+1", *names[2:4], "'＝1")
     ]
     assert response.headers["content-disposition"] == f'attachment; filename="events-{report["id"]}.csv"'
 

@@ -133,6 +133,22 @@ async def test_the_funnel_is_ordered_and_of_actors(worker, env):
     }
 
 
+@pytest.mark.parametrize("window", [{}, {"windowMs": 19}])
+async def test_a_funnel_may_have_twenty_steps(worker, env, window):
+    # Each step lies in the statement of the one before it, and D1 allows 100 levels.
+    await make_tables(env.DB, "api", "analytics")
+    way = [{"event": f"e{step}", "component": f"c{step}", "session": "s", "t": 1000 + step} for step in range(20)]
+    await add_events(env.DB, "t", [*way, *({**event, "session": "early"} for event in way[:15])])
+    steps = [{"name": event["event"], "event": event["event"], "component": event["component"]} for event in way]
+    funnel = await worker.createFunnel("t", {"name": "Long", "steps": steps})
+    found = await worker.analyzeFunnel(
+        "t", {"funnelId": funnel["id"], "timeRange": {"start": 0, "end": 2000}, **window}
+    )
+    assert [step["totalUsers"] for step in found["steps"]] == [2] * 15 + [1] * 5
+    assert (found["totalCompleted"], found["averageCompletionTime"]) == (1, 19)
+    assert found["bottleneckStepId"] == found["steps"][15]["stepId"]
+
+
 # ---- Cohorts
 
 
@@ -187,6 +203,15 @@ async def test_the_time_of_a_cohort_without_a_start_is_its_first_event(worker, e
     cohort = await worker.createCohort("t", {"name": "A", "criteria": {"type": "first_event", "event": "page_view"}})
     found = await worker.cohortRetention("t", {"cohortId": cohort["id"], "maxPeriods": 1})
     assert found["startDate"] == "2025-10-09T00:00:01.000Z"
+
+
+async def test_a_cohort_at_the_end_of_the_calendar(worker, env):
+    await make_tables(env.DB, "api", "analytics")
+    await add_events(env.DB, "t", [{"event": "a", "user": "u", "t": 253_402_300_799_999}])
+    cohort = await worker.createCohort("t", {"name": "Last", "criteria": {"type": "FIRST_EVENT"}})
+    for period in ("DAY", "WEEK", "MONTH"):
+        found = await worker.cohortRetention("t", {"cohortId": cohort["id"], "periodType": period})
+        assert [each["retained"] for each in found["periods"]] == [1]
 
 
 # ---- Attribution
@@ -296,5 +321,8 @@ async def test_a_date_means_the_whole_day_and_weeks_are_iso(worker, env):
     await add_events(env.DB, "t", FUNNEL_EVENTS)
     day = {"start": "2025-10-09", "end": "2025-10-09"}
     assert (await worker.eventMetrics("t", {"timeRange": day}))["totalEvents"] == 12
+    for text in ("20251009", "2025-W41-4"):  # ISO 8601 too
+        same = {"timeRange": {"start": text, "end": text}}
+        assert (await worker.eventMetrics("t", same))["totalEvents"] == 12
     weeks = await worker.trendAnalysis("t", {"metric": "EVENTS", "timeRange": day, "groupBy": "WEEK"})
     assert weeks["data"] == [{"timestamp": "2025-W41", "value": 12}]

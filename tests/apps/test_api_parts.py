@@ -69,6 +69,7 @@ def test_a_script_is_split_into_statements():
             "Invalid request: body must be JSON: Expecting property name enclosed in double quotes: line 1 column 2",
         ),
         (b"NaN", "Invalid request: body must be JSON: NaN is not JSON"),
+        (b'{"a": [1.5, -1e999]}', "Invalid request: body must be JSON: -1e999 is out of range"),
         (b"9" * 5000, "Invalid request: body must be JSON: a number has too many digits"),
         (b"[" * 100_000, "Invalid request: body is nested too deeply"),
         (b"\xff\xff", "Invalid request: body must be JSON: "),

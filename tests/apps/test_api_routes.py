@@ -78,6 +78,7 @@ async def test_preflight_allows_what_is_asked_for(worker, path):
     response = await worker.fetch(path, method="OPTIONS", headers=asked)
     assert (response.status, await response.text(), cors(response)) == (200, "", CORS)
     assert response.headers["access-control-allow-methods"] == "GET, HEAD, POST, PUT, DELETE, OPTIONS"
+    assert response.headers["x-request-id"]
     assert response.headers["access-control-allow-headers"] == "authorization,x-company-id"
 
 

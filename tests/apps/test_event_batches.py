@@ -29,7 +29,15 @@ CLICK = Event(
 )
 
 
-@pytest.mark.parametrize("body", [{"event": "click"}, [{"event": "click"}], {"events": [{"type": "click"}]}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"event": "click"},
+        [{"event": "click"}],
+        {"events": [{"type": "click"}]},
+        {"event": "", "type": "click"},
+    ],
+)
 def test_three_shapes(body):
     assert read(body).events == [CLICK]
     assert read(body).failures == []
@@ -70,7 +78,15 @@ def test_events_without_a_session_share_one():
 
 @pytest.mark.parametrize(
     ("sent", "time_ms"),
-    [(0, 0), (1000, 1000), (1.6, 2), ("2025-10-09T08:53:20Z", NOW_MS), ("2025-10-09", 1_759_968_000_000)],
+    [
+        (0, 0),
+        (1000, 1000),
+        (1.6, 2),
+        ("2025-10-09T08:53:20Z", NOW_MS),
+        ("2025-10-09T14:23:20+05:30", NOW_MS),
+        ("2025-10-09", 1_759_968_000_000),
+        ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
+    ],
 )
 def test_times(sent, time_ms):
     assert read({"event": "a", "timestamp": sent}).events[0].timestamp_ms == time_ms
@@ -95,6 +111,10 @@ TIME = "timestamp must be milliseconds since the epoch or an ISO 8601 time"
         ({"event": "a", "timestamp": "soon"}, "timestamp", TIME),
         ({"event": "a", "timestamp": "2025-13-01"}, "timestamp", TIME),
         ({"event": "a", "timestamp": True}, "timestamp", TIME),
+        ({"event": "a", "timestamp": 10**400}, "timestamp", TIME),
+        ({"event": "a", "timestamp": 253_402_300_800_000}, "timestamp", TIME),  # has no day in SQLite's calendar
+        ({"event": "a", "timestamp": "9999-12-31T23:59:59-01:00"}, "timestamp", TIME),
+        ({"event": "", "type": ""}, "type", "type is required"),
         ({"event": "a", "userId": {}}, "userId", "userId must be a string of at most 256 characters"),
     ],
 )
@@ -103,6 +123,27 @@ def test_a_wrong_event_is_named_and_the_others_are_taken(event, field, message):
     assert [accepted.event for accepted in batch.events] == ["ok"]
     assert [failure.as_json() for failure in batch.failures] == [
         {"index": 1, "id": None, "field": field, "message": message}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "problem"),
+    [("x", "must be an object"), ({"x": "é" * 2048}, "must be at most 4096 bytes of JSON")],
+)
+def test_metadata_of_a_body_is_small_for_it_is_stored_with_each_event(metadata, problem):
+    batch = read({"events": [{"type": "a"}, {"event": ""}], "metadata": metadata})
+    assert batch.events == []
+    assert [(failure.index, failure.field, failure.message) for failure in batch.failures] == [
+        (0, "metadata", f"metadata {problem}"),
+        (1, "event", "event is required"),
+    ]
+
+
+def test_the_largest_metadata_of_a_body():
+    metadata = {"x": "é" * 2043}  # 4,096 bytes of JSON
+    assert [event.metadata for event in read({"events": [{"type": "a"}] * 2, "metadata": metadata}).events] == [
+        metadata,
+        metadata,
     ]
 
 

@@ -311,6 +311,17 @@ def test_what_is_no_label(text):
 # ---- Cron
 
 
+async def test_an_event_of_no_day_does_not_hold_up_the_others(events, env):
+    await make_database(env, t="developer")
+    times = {"far": 8_640_000_000_000_000, "near": NOW}
+    await add_events(
+        env.DB, "t", [{"id": key, "event": "page_view", "session": "s", "t": time} for key, time in times.items()]
+    )
+    assert await events.enrichEvents("t", {"ids": list(times)}) == {"enriched": 2}
+    days = await env.DB.prepare("SELECT date FROM event_summary_days WHERE tenant_id = 't'").all()
+    assert [row["date"] for row in days.results] == ["2023-11-14"]
+
+
 async def test_cron_enriches_what_the_queue_missed_and_summarises(events, env):
     await make_database(env, t="developer")
     await add_events(

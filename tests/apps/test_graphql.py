@@ -243,6 +243,7 @@ async def test_a_mutation_by_get_is_refused(worker):
     [
         ("{}", 400, "Missing query parameter"),
         ("", 400, "Invalid request: body must be JSON, it is empty"),
+        ('{"extensions": {}}', 400, "Missing query parameter"),
         ("[]", 400, "Batched requests are not supported; send one operation a request"),
         ("1", 400, "The body must be a JSON object"),
         ('{"query": 1}', 400, '"query" must be a string'),

@@ -36,6 +36,35 @@ def test_parts_that_are_not_for_a_text_model_are_left_out():
     ]
 
 
+def test_content_counts_beside_an_empty_list_of_parts():
+    assert read_request("chat", {"messages": [{**USER, "parts": []}]}).messages == [USER]
+
+
+@pytest.mark.parametrize(
+    ("output", "content"),
+    [
+        ({"type": "json", "value": {"a": 1}}, '{"a": 1}'),
+        ({"type": "text", "value": "sunny"}, "sunny"),
+        ({"a": 1}, '{"a": 1}'),
+        (None, "null"),
+    ],
+)
+def test_what_a_tool_gave_the_ai_sdk(output, content):
+    part = {"type": "tool-result", "toolCallId": "1", "toolName": "t", "output": output}
+    messages = [USER, {"role": "tool", "content": [part]}]
+    assert read_request("chat", {"messages": messages}).messages == [USER, {"role": "tool", "content": content}]
+
+
+def test_a_tool_named_result_gives_its_output_once():
+    part = {"type": "tool-result", "toolCallId": "1", "state": "output-available", "input": {}, "output": 5}
+    messages = [USER, {"role": "assistant", "parts": [part, {"type": "text", "text": "It is 5."}]}]
+    assert read_request("chat", {"messages": messages}).messages == [
+        USER,
+        {"role": "assistant", "content": "It is 5."},
+        {"role": "tool", "content": "5"},
+    ]
+
+
 def test_defaults():
     chat = read_request("chat", {"messages": [USER]})
     assert chat.inputs() == {"messages": [USER], "stream": True, "temperature": 0.7, "max_tokens": 2048}
@@ -72,14 +101,14 @@ ZOD = {"name": {"_def": {"checks": [], "typeName": "ZodString", "coerce": False}
         pytest.param(SCHEMA, SCHEMA, id="object"),
         pytest.param(json.dumps(SCHEMA), SCHEMA, id="text"),
         pytest.param(ZOD, {**SCHEMA, "additionalProperties": False}, id="zod"),
-        pytest.param(True, True, id="true"),
+        pytest.param(True, {}, id="true"),
     ],
 )
 def test_a_schema_has_three_forms(sent, schema):
     request = read_request("object", {"prompt": "p", "schema": sent})
     assert request.schema == schema
     assert json.dumps(schema) in request.messages[0]["content"]
-    assert request.inputs().get("guided_json") == (schema if isinstance(schema, dict) else None)
+    assert request.inputs().get("guided_json") == schema
 
 
 @pytest.mark.parametrize(
@@ -103,6 +132,12 @@ def test_a_schema_has_three_forms(sent, schema):
             "messages[0].parts[0].text",
             "must be a string",
         ),
+        (
+            "chat",
+            {"messages": [USER, {"role": "user", "content": "x" * 131_073}]},
+            "messages[1]",
+            "must have at most 131072 characters of text",
+        ),
         ("chat", {"messages": [USER], "chatId": 1}, "chatId", "must be a string of at most 256 characters"),
         ("completion", {}, "prompt", "required"),
         ("completion", {"prompt": ""}, "prompt", "required"),
@@ -111,6 +146,7 @@ def test_a_schema_has_three_forms(sent, schema):
         ("completion", {"prompt": "p", "systemPrompt": {}}, "systemPrompt", "must be a string"),
         ("completion", {"prompt": "p", "temperature": "1"}, "temperature", "must be a number from 0 to 5"),
         ("completion", {"prompt": "p", "temperature": True}, "temperature", "must be a number from 0 to 5"),
+        ("completion", {"prompt": "p", "temperature": 10**400}, "temperature", "must be a number from 0 to 5"),
         ("completion", {"prompt": "p", "temperature": 5.1}, "temperature", "must be a number from 0 to 5"),
         ("completion", {"prompt": "p", "maxTokens": 1.5}, "maxTokens", "must be a whole number from 1 to 8192"),
         ("completion", {"prompt": "p", "maxTokens": -1}, "maxTokens", "must be a whole number from 1 to 8192"),
@@ -125,6 +161,7 @@ def test_a_schema_has_three_forms(sent, schema):
         ("object", {"schema": {}}, "prompt", "required"),
         ("object", {"prompt": "p"}, "schema", "required"),
         ("object", {"prompt": "p", "schema": "{"}, "schema", "must be a JSON Schema, as an object or as JSON text"),
+        ("object", {"prompt": "p", "schema": False}, "schema", "allows no value at all"),
         ("object", {"prompt": "p", "schema": []}, "schema", "must be a JSON Schema, as an object or as JSON text"),
     ],
 )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from .failures import BadArgument
 from .periods import DAY_MS, MAX_TIME_MS, TimeRange, parse_time_ms
 
 MAX_TEXT: Final = 1024
+MAX_NUMBER: Final = sys.float_info.max
 _ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -60,7 +61,8 @@ class Arguments:
         value = self._given.get(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not -MAX_NUMBER <= value <= MAX_NUMBER:
             raise self.wrong(name, "must be a number")
         return value
 

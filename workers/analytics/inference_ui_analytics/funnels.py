@@ -16,7 +16,7 @@ from typing import Any, Final
 from .actors import ACTOR, Values, in_range
 from .arguments import Arguments
 from .failures import BadArgument
-from .periods import TimeRange
+from .periods import MAX_TIME_MS, TimeRange
 from .tenancy import Row, TenantData
 
 MAX_STEPS: Final = 20
@@ -140,14 +140,13 @@ def _reached_sql(steps: Sequence[Step], time_range: TimeRange, values: Values, w
     """Return the statement whose row says how many reached each step (n0 …) and in what mean time (p0 …, s0 …)."""
     matches = [_match(step, values) for step in steps]
     found = (
-        f"found AS MATERIALIZED (SELECT {ACTOR} AS actor, id, timestamp_ms AS t, event, component FROM events "
-        f"WHERE {in_range(values, time_range)} AND ({' OR '.join(matches)}))"
+        f"found AS MATERIALIZED (SELECT {ACTOR} AS actor, timestamp_ms AS t, event, component, "
+        f"row_number() OVER (ORDER BY timestamp_ms, id) AS place FROM events "
+        f"WHERE {in_range(values, time_range)} AND {_any(matches)})"
     )
-    window = "NULL" if window_ms is None or len(steps) == 1 else values.add(window_ms)
-    tables = [found, _entry_sql(matches[0], is_windowed=window_ms is not None)]
-    tables += [_next_sql(index, matches[index], window) for index in range(1, len(steps))]
-    last = f"way{len(steps) - 1}"
-    tables.append(_best_sql(last, len(steps)))
+    tables = [found, _entry_sql(matches[0], None if window_ms is None else values.add(window_ms))]
+    tables += [_next_sql(index, matches[index]) for index in range(1, len(steps))]
+    tables.append(_best_sql(len(steps)))
     figures = ["count(t0) AS n0", "0 AS p0", "0 AS s0"]
     for index in range(1, len(steps)):
         figures += [
@@ -167,35 +166,43 @@ def _match(step: Step, values: Values) -> str:
     return f"({' AND '.join(conditions)})"
 
 
-def _entry_sql(match: str, *, is_windowed: bool) -> str:
-    """Return the ways' beginnings: each actor's first event of the first step, every one where there is a window."""
-    place = "row_number() OVER (PARTITION BY actor ORDER BY t, id) AS place"
-    chosen = "" if is_windowed else " WHERE place = 1"
-    ranked = f"SELECT actor, t, id, {place} FROM found WHERE {match}"
-    return f"way0 AS (SELECT actor, t AS t0, id AS id0 FROM ({ranked}){chosen})"
+def _any(conditions: Sequence[str]) -> str:
+    """Return the condition that one of the conditions holds, as a tree of few levels (see `_next_sql`)."""
+    if len(conditions) == 1:
+        return conditions[0]
+    half = len(conditions) // 2
+    return f"({_any(conditions[:half])} OR {_any(conditions[half:])})"
 
 
-def _next_sql(index: int, match: str, window: str) -> str:
-    """Return the ways with one more step, which is null where a way does not reach it."""
-    before = f"way{index - 1}"
-    used = ", ".join(f"{before}.id{each}" for each in range(index))
-    kept = ", ".join(f"{before}.t{each} AS t{each}, {before}.id{each} AS id{each}" for each in range(index))
-    place = "row_number() OVER (PARTITION BY actor, id0 ORDER BY t, id) AS place"
-    earlier = ", ".join(f"t{each}, id{each}" for each in range(index))
-    # The join by itself: inside of a query with windows SQLite makes no index for it.
+def _entry_sql(match: str, window: str | None) -> str:
+    """Return the ways' beginnings: each actor's first event of the first step, every one where there is a window.
+
+    `place` is unique, in the order of time. Beside a min(), SQLite takes the other columns from the row that has it.
+    """
+    until = MAX_TIME_MS if window is None else f"t + {window}"
+    one = "actor" if window is None else "actor, place"
+    columns = f"actor, t AS t0, min(place) AS place0, {until} AS until"
+    return f"way0 AS MATERIALIZED (SELECT {columns} FROM found WHERE {match} GROUP BY {one})"
+
+
+def _next_sql(index: int, match: str) -> str:
+    """Return the ways with one more step, which is null where a way does not reach it.
+
+    The ways lie in each other. SQLite adds up the levels of the deepest expression of each, and D1 allows it 100: so
+    this is one SELECT, and its condition has four levels, with names of one part.
+    """
+    kept = ", ".join(f"t{each}, place{each}" for each in range(index))
+    used = ", ".join(f"place{each}" for each in range(index))
     return (
-        f"step{index} AS MATERIALIZED (SELECT actor, t, id FROM found WHERE {match}), "
-        f"joined{index} AS MATERIALIZED (SELECT {before}.actor AS actor, {kept}, step{index}.t AS t, "
-        f"step{index}.id AS id FROM {before} LEFT JOIN step{index} ON step{index}.actor = {before}.actor "
-        f"AND step{index}.t >= {before}.t{index - 1} AND step{index}.id NOT IN ({used}) "
-        f"AND ({window} IS NULL OR step{index}.t <= {before}.t0 + {window})), "
-        f"way{index} AS (SELECT actor, {earlier}, t AS t{index}, id AS id{index} FROM "
-        f"(SELECT *, {place} FROM joined{index}) WHERE place = 1)"
+        f"step{index} AS MATERIALIZED (SELECT actor AS whose, t AS t{index}, place AS found_place FROM found "
+        f"WHERE {match}), way{index} AS MATERIALIZED (SELECT actor, until, {kept}, t{index}, "
+        f"min(found_place) AS place{index} FROM way{index - 1} LEFT JOIN step{index} ON (whose = actor "
+        f"AND t{index} BETWEEN t{index - 1} AND until) AND found_place NOT IN ({used}) GROUP BY actor, place0)"
     )
 
 
-def _best_sql(last: str, count: int) -> str:
+def _best_sql(count: int) -> str:
     """Return each actor's best way: the one that gets furthest, the earliest among them."""
-    depth = " + ".join(f"(t{index} IS NOT NULL)" for index in range(count))
-    place = f"row_number() OVER (PARTITION BY actor ORDER BY {depth} DESC, t0, id0) AS place"
-    return f"best AS (SELECT * FROM (SELECT *, {place} FROM {last}) WHERE place = 1)"
+    furthest = ", ".join(f"t{index} IS NULL" for index in reversed(range(count)))
+    rank = f"row_number() OVER (PARTITION BY actor ORDER BY {furthest}, place0) AS rank"
+    return f"best AS (SELECT * FROM (SELECT *, {rank} FROM way{count - 1}) WHERE rank = 1)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import calendar
-import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -12,9 +11,9 @@ from typing import Any, Final
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 MAX_TIME_MS: Final = 253_402_300_799_999  # the end of the year 9999, which Python's and SQLite's calendars end with
+MAX_YEAR: Final = 9999
 
 PERIODS: Final = ("HOUR", "DAY", "WEEK", "MONTH")
-_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MILLISECONDS: Final = re.compile(r"\d{9,15}")
 
 # What a time is grouped by in SQL, and sorts by; `label` makes what is shown of it. A week is named by its Monday here,
@@ -57,7 +56,7 @@ def parse_time_ms(value: Any, *, is_end: bool = False) -> int | None:
     if isinstance(value, str) and _MILLISECONDS.fullmatch(value):
         value = int(value)
     if isinstance(value, int | float):
-        return int(value) if math.isfinite(value) and 0 <= value <= MAX_TIME_MS else None
+        return int(value) if 0 <= value <= MAX_TIME_MS else None
     if not isinstance(value, str):
         return None
     try:
@@ -66,9 +65,18 @@ def parse_time_ms(value: Any, *, is_end: bool = False) -> int | None:
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     time_ms = (moment - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
-    if is_end and _DATE.fullmatch(value):
+    if is_end and _is_date(value):
         time_ms += DAY_MS - 1
     return time_ms if 0 <= time_ms <= MAX_TIME_MS else None
+
+
+def _is_date(text: str) -> bool:
+    """Tell whether an ISO 8601 text is a date without a time, in any form: `2025-10-09`, `20251009`, `2025-W41-4`."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def label(bucket: str, period: str) -> str:
@@ -83,13 +91,15 @@ def add_periods(start_ms: int, period: str, count: int) -> int:
     """Return the time that lies a number of days, weeks or months later.
 
     A month that is too short for the day of ``start_ms`` ends earlier: one month after January 31 is the last of
-    February, two months after it March 31.
+    February, two months after it March 31. What lies beyond the calendar is its end.
     """
     if period != "MONTH":
         return start_ms + count * (7 * DAY_MS if period == "WEEK" else DAY_MS)
     start = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=start_ms)
     years, month = divmod(start.month - 1 + count, 12)
     year, month = start.year + years, month + 1
+    if year > MAX_YEAR:
+        return MAX_TIME_MS + 1
     day = min(start.day, calendar.monthrange(year, month)[1])
     moment = start.replace(year=year, month=month, day=day)
     return (moment - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)

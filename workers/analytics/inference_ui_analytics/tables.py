@@ -18,8 +18,9 @@ _LISTS: Final[Mapping[str, str]] = {
     "funnel": "steps",
     "cohort": "periods",
 }
-# A cell that begins so is a formula to a spreadsheet; text that clients sent must not become one.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# A cell that begins so is a formula to some spreadsheet; text that clients sent must not become one.
+# Source: owasp.org/www-community/attacks/CSV_Injection
+_FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def to_csv(name: str, answer: Any) -> str:

@@ -6,6 +6,7 @@ This file is the same in every worker: each is deployed on its own, with the fil
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,7 +69,7 @@ def json_response(data: Any, *, status: int = 200, headers: Mapping[str, str] | 
 
 
 async def read_json(request: Request, *, max_bytes: int) -> Any:
-    """Return the request's body as JSON values; text without lone surrogates, numbers without NaN and Infinity.
+    """Return the request's body as JSON values; text without lone surrogates, finite numbers.
 
     Raises:
         HttpError: 400 it is no JSON, 413 it is longer than ``max_bytes``.
@@ -173,6 +174,14 @@ def _refuse_constant(name: str) -> Any:
     raise _NotJson(f"{name} is not JSON")
 
 
+def _finite(text: str) -> float:
+    """Return a number; one like 1e999 would become infinite, for which JSON has no text."""
+    number = float(text)
+    if math.isinf(number):
+        raise _NotJson(f"{text[:20]} is out of range")
+    return number
+
+
 # `json.dumps` and `json.loads` would make these at every call.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)

@@ -68,9 +68,9 @@ ROUTER: Final[Router[Call, Response]] = Router(
 async def answer(request: Request, env: Any, ctx: Any) -> Response:
     """Answer one request; every answer can be read by a page of any origin."""
     method = str(request.js_object.method)
-    if method == "OPTIONS":
-        return preflight(request, METHODS)
     fields = {"x-request-id": _request_id(request)}
+    if method == "OPTIONS":
+        return _with_headers(preflight(request, METHODS), fields)
     try:
         response = await _route(method, request, env, ctx, fields)
     except HttpError as error:

@@ -29,7 +29,8 @@ MAX_LIST: Final = 1000
 MAX_SIGNED_S: Final = 7 * 86_400
 DEFAULT_SIGNED_S: Final = 3600
 _NOT_IN_NAMES: Final = re.compile(r"[\x00-\x1f\x7f\\]")
-_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII | re.IGNORECASE)
+_LIMIT: Final = re.compile(r"[0-9]{1,4}")
 # Files are a tenant's, the origin is everybody's: a page among them must not run as ours.
 SAFE_HEADERS: Final = {
     "x-content-type-options": "nosniff",
@@ -64,7 +65,7 @@ async def list_assets(call: Call) -> Response:
     """Answer with names, sizes and times, page by page."""
     query = dict(parse_qsl(call.url.query))
     limit_text = query.get("limit", "100")
-    if not limit_text.isdigit() or not 1 <= int(limit_text) <= MAX_LIST:
+    if not _LIMIT.fullmatch(limit_text) or not 1 <= int(limit_text) <= MAX_LIST:
         raise invalid("limit", f"must be a whole number from 1 to {MAX_LIST}")
     bucket = call.data.bucket
     try:
@@ -118,19 +119,16 @@ async def download(call: Call) -> Response:
 
 
 async def _send(call: Call, bucket: TenantBucket, name: str) -> Response:
-    if call.method == "HEAD":
-        found = await bucket.head(name)
-        if found is None:
-            raise _missing(name)
-        return Response(None, status=200, headers={**_headers(found), "content-length": str(found.size)})
     options: dict[str, Any] = {}
     head = await bucket.head(name)
     if head is None:
         raise _missing(name)
     if _is_known(call, head):
         return Response(None, status=304, headers=_headers(head))
-    wanted = _range(header(call.request, "range"), head.size)
-    if wanted is not None and header(call.request, "if-range") in (None, head.httpEtag):
+    if call.method == "HEAD":
+        return Response(None, status=200, headers={**_headers(head), "content-length": str(head.size)})
+    wanted = _range(header(call.request, "range"), head.size) if _takes_range(call, head) else None
+    if wanted is not None:
         options["range"] = {"offset": wanted[0], "length": wanted[1]}
     found = await bucket.get(name, **options)
     if found is None:
@@ -143,6 +141,12 @@ async def _send(call: Call, bucket: TenantBucket, name: str) -> Response:
     return Response(found.body, status=206, headers=fields)
 
 
+def _takes_range(call: Call, found: Any) -> bool:
+    """Tell whether a part of the file is of use: the client has the rest of it, or does not say what it has."""
+    condition = header(call.request, "if-range")
+    return condition in (None, found.httpEtag, _last_modified(found))
+
+
 def _is_known(call: Call, found: Any) -> bool:
     """Tell whether the client has the file as it is, by its ETag, or, where it sent none, by its time."""
     etags = header(call.request, "if-none-match")
@@ -152,7 +156,7 @@ def _is_known(call: Call, found: Any) -> bool:
     since = header(call.request, "if-modified-since")
     try:
         return since is not None and _uploaded_ms(found) // 1000 <= parsedate_to_datetime(since).timestamp()
-    except ValueError:  # no date: as if it were not there
+    except (ValueError, OverflowError):  # no date: as if it were not there
         return False
 
 
@@ -163,13 +167,17 @@ def _uploaded_ms(found: Any) -> int:
     return int(found.uploaded.getTime())
 
 
+def _last_modified(found: Any) -> str:
+    return formatdate(_uploaded_ms(found) // 1000, usegmt=True)
+
+
 def _headers(found: Any) -> dict[str, str]:
     content_type = getattr(found.httpMetadata, "contentType", None)
     return {
         **SAFE_HEADERS,
         "content-type": content_type if isinstance(content_type, str) else "application/octet-stream",
         "etag": found.httpEtag,
-        "last-modified": formatdate(_uploaded_ms(found) // 1000, usegmt=True),
+        "last-modified": _last_modified(found),
         "cache-control": "private, no-cache",
     }
 
@@ -184,14 +192,20 @@ def _range(value: str | None, size: int) -> tuple[int, int] | None:
     if match is None or match[1] == match[2] == "":
         return None  # several ranges, another unit or no range: the whole file is a right answer
     if match[1]:
-        start, end = int(match[1]), min(int(match[2]), size - 1) if match[2] else size - 1
-        if match[2] and int(match[2]) < start:
+        start, end = _number(match[1]), _number(match[2]) if match[2] else size - 1
+        if match[2] and end < start:
             return None
+        end = min(end, size - 1)
     else:
-        start, end = max(0, size - int(match[2])), size - 1
+        start, end = max(0, size - _number(match[2])), size - 1
     if start > end:
         raise HttpError(416, "The range lies outside of the file", headers={"content-range": f"bytes */{size}"})
     return start, end - start + 1
+
+
+def _number(digits: str) -> int:
+    """Return a number; one of more digits than any file has bytes is not read to its end."""
+    return int(digits.lstrip("0")[:19] or "0")
 
 
 def _name(tail: str) -> str:

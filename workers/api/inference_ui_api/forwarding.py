@@ -35,16 +35,17 @@ async def forward_stream(call: Call) -> Response:
         HttpError: 429 the month's generations are used up; 503 the streaming worker cannot be reached.
     """
     is_generation = call.method == "POST"
+    asked_ms = now_ms()  # what is given back belongs to the month that it was taken from
     if is_generation:
-        await reserve_ai_request(call.data, call.identity, now_ms=now_ms())
+        await reserve_ai_request(call.data, call.identity, now_ms=asked_ms)
     try:
         answered = await _send(call, call.env.STREAMING, "streaming", call.tail or call.url.path)
     except BaseException:
         if is_generation:
-            await give_back_ai_request(call.data, now_ms=now_ms())
+            await give_back_ai_request(call.data, now_ms=asked_ms)
         raise
     if is_generation and answered.status >= CLIENT_ERROR:
-        call.ctx.waitUntil(give_back_ai_request(call.data, now_ms=now_ms()))
+        call.ctx.waitUntil(give_back_ai_request(call.data, now_ms=asked_ms))
     # A copy, because the headers of a fetched response cannot be added to; the body is the same stream.
     return Response(js.Response.new(answered.js_object.body, answered.js_object))
 

@@ -16,11 +16,13 @@ extend type Query {
   componentAnalytics(component: String!, timeRange: TimeRangeInput!): ComponentAnalytics!
   trendAnalysis(metric: MetricType!, timeRange: TimeRangeInput!, groupBy: GroupByPeriod = DAY): TrendData!
   funnel(id: ID!): Funnel
-  userFunnels: [Funnel!]!
+  "The newest first."
+  userFunnels(limit: Int = 100, offset: Int = 0): [Funnel!]!
   analyzeFunnel(funnelId: ID!, timeRange: TimeRangeInput!): FunnelAnalysis!
   funnelInsights(funnelId: ID!, timeRange: TimeRangeInput!): FunnelInsights!
   cohort(id: ID!): Cohort
-  userCohorts: [Cohort!]!
+  "The newest first."
+  userCohorts(limit: Int = 100, offset: Int = 0): [Cohort!]!
   cohortSize(cohortId: ID!, timeRange: TimeRangeInput): CohortSize!
   cohortRetention(cohortId: ID!, periodType: PeriodType = WEEK, maxPeriods: Int = 12): CohortRetention!
   compareCohorts(cohortIds: [ID!]!, periodType: PeriodType = WEEK): CohortComparison!

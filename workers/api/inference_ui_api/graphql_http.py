@@ -7,7 +7,6 @@ it is 200, for there an HTTP error means that no GraphQL server answered.
 
 from __future__ import annotations
 
-import json
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,6 +47,7 @@ GRAPHQL_TYPE = "application/graphql-response+json"
 
 # Errors whose text is for the client. Others are the server's own; their text stays in its log.
 _CLIENT_ERRORS = (BadArgument, BadFlow, BadAccount)
+_NOT_PERSISTED = GraphQLError("PersistedQueryNotSupported", extensions={"code": "PERSISTED_QUERY_NOT_SUPPORTED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +177,10 @@ async def _read(call: Call) -> Parameters:
 
 
 def _parameters(fields: Mapping[str, Any]) -> Parameters:
-    query = fields.get("query")
+    query, extensions = fields.get("query"), fields.get("extensions")
     if query is None or query == "":
+        if isinstance(extensions, Mapping) and "persistedQuery" in extensions:
+            raise NotExecutable([_NOT_PERSISTED])  # Apollo's and urql's clients then send the query itself
         raise BadRequest("Missing query parameter")
     if not isinstance(query, str):
         raise BadRequest('"query" must be a string')
@@ -188,7 +190,7 @@ def _parameters(fields: Mapping[str, Any]) -> Parameters:
     variables = fields.get("variables")
     if variables is not None and not isinstance(variables, Mapping):
         raise BadRequest('"variables" must be an object')
-    if fields.get("extensions") is not None and not isinstance(fields["extensions"], Mapping):
+    if extensions is not None and not isinstance(extensions, Mapping):
         raise BadRequest('"extensions" must be an object')
     return Parameters(query, None if variables is None else dict(variables), name or None)
 
@@ -197,8 +199,8 @@ def _json_field(name: str, text: str) -> Any:
     if not text:
         return None
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_json(text.encode())
+    except HttpError:
         raise BadRequest(f'"{name}" must be JSON') from None
 
 

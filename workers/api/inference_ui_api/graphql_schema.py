@@ -11,6 +11,7 @@ from graphql import GraphQLObjectType, GraphQLSchema, build_schema
 from . import account_resolvers, resolvers
 from .graphql_analytics_sdl import ANALYTICS_SDL
 from .graphql_sdl import SDL
+from .json_literal import use_json_literal
 from .long_int import use_long_int
 from .remote_resolvers import REMOTE_FIELDS, remote
 
@@ -61,6 +62,7 @@ def api_schema() -> GraphQLSchema:
     """Return the schema."""
     schema = build_schema(SDL + ANALYTICS_SDL)
     use_long_int(schema)
+    use_json_literal(schema)
     for type_name, fields in (("Query", _QUERIES), ("Mutation", _MUTATIONS)):
         owner = _object(schema, type_name)
         for field_name, (resolver, scope) in fields.items():

@@ -75,5 +75,9 @@ async def reserve_ai_request(data: TenantData, identity: Identity, *, now_ms: in
 
 
 async def give_back_ai_request(data: TenantData, *, now_ms: int) -> None:
-    """Give a generation back that never began."""
+    """Give a generation back that never began.
+
+    Args:
+        now_ms: when it was reserved.
+    """
     await data.change(_GIVE_BACK_AI, month(now_ms))

@@ -19,7 +19,7 @@ from .migrations import ensure_schema
 from .passwords import MAX_CHARACTERS, is_password
 from .secrets_text import hash_secret, new_refresh_token
 from .tokens import encode_token, signing_secret
-from .web import HttpError, header, invalid, json_response, read_json
+from .web import HttpError, invalid, json_response, parse_json, read_body
 
 ACCESS_S: Final = 900
 SESSION_MS: Final = 30 * 86_400_000
@@ -85,9 +85,10 @@ async def log_out(call: Call) -> Response:
     if call.identity.kind == "session" and call.identity.subject_id is not None:
         await end_session(call.data, call.identity.subject_id, now_ms=now_ms())
         return json_response({"success": True}, headers=NO_STORE)
-    if header(call.request, "content-length") in (None, "0"):
+    raw = await read_body(call.request, max_bytes=MAX_BODY_BYTES)
+    if not raw.strip():
         raise HttpError(400, "Send the access token of the session to end, or its refreshToken", field="authorization")
-    token = hash_secret(_text(await _body(call), "refreshToken"))
+    token = hash_secret(_text(_object(raw), "refreshToken"))
     await ensure_schema(call.env.DB)
     await call.env.DB.prepare(_END_HELD).bind(token, now_ms()).run()
     return json_response({"success": True}, headers=NO_STORE)
@@ -114,7 +115,11 @@ def _tokens(session_id: str, user_id: str, tenant_id: str, refresh_token: str, s
 
 
 async def _body(call: Call) -> Mapping[str, Any]:
-    body = await read_json(call.request, max_bytes=MAX_BODY_BYTES)
+    return _object(await read_body(call.request, max_bytes=MAX_BODY_BYTES))
+
+
+def _object(raw: bytes) -> Mapping[str, Any]:
+    body = parse_json(raw)
     if not isinstance(body, Mapping):
         raise HttpError(400, "Invalid request: body must be a JSON object", field="body")
     return body

@@ -26,8 +26,8 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING"""
 _WRITE: Final = """UPDATE events SET intent = ?2, sentiment = ?3, enriched_at_ms = ?4
 WHERE tenant_id = ?1 AND id IN (SELECT value FROM json_each(?5))"""
 _MARK_DAYS: Final = """INSERT INTO event_summary_days (tenant_id, date)
-SELECT ?1, date(timestamp_ms / 1000, 'unixepoch') FROM events
-WHERE tenant_id = ?1 AND id IN (SELECT value FROM json_each(?2)) ON CONFLICT DO NOTHING"""
+SELECT ?1, date(timestamp_ms / 1000, 'unixepoch') AS date FROM events
+WHERE tenant_id = ?1 AND id IN (SELECT value FROM json_each(?2)) AND date IS NOT NULL ON CONFLICT DO NOTHING"""
 
 
 async def enrich(env: Any, data: TenantData, ids: Sequence[str], *, now_ms: int) -> int:

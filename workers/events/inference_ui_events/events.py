@@ -7,7 +7,6 @@ Three bodies are accepted: one event, an array of events, and `{"events": [...]}
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,9 +19,11 @@ MAX_EVENTS = 1000
 MAX_NAME_CHARACTERS = 256
 MAX_ID_CHARACTERS = 256
 MAX_PROPERTIES_BYTES = 65_536
+MAX_COMMON_METADATA_BYTES = 4096  # it is stored with each event: a body must not become many times its size
 # Of JSON, a character takes at most 6 bytes, and a number of these at most 25.
 FEW_MEMBERS, FEW_CHARACTERS = 64, 8192
-MAX_TIMESTAMP_MS = 8_640_000_000_000_000  # the last moment that JavaScript's Date can say
+# The end of the year 9999, which the calendars of SQLite and Python end with: every event has a day.
+MAX_TIMESTAMP_MS = 253_402_300_799_999
 
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
 
@@ -92,10 +93,11 @@ def read_batch(body: Any, *, now_ms: int, new_id: Callable[[], str]) -> Batch:
     if len(items) > MAX_EVENTS:
         raise HttpError(413, f"Too many events: {len(items)}, at most {MAX_EVENTS} in one request", field="events")
     batch = Batch()
+    metadata = _common_metadata(common)
     default_session = new_id() if items else ""
     for index, item in enumerate(items):
         try:
-            batch.events.append(_event(item, common, default_session, now_ms, new_id))
+            batch.events.append(_event(item, common, metadata, default_session, now_ms, new_id))
         except _WrongField as wrong:
             batch.failures.append(Failure(index, _sent_id(item), wrong.name, f"{wrong.name} {wrong.problem}"))
     return batch
@@ -113,12 +115,28 @@ def _items(body: Any) -> tuple[list[Any], Mapping[str, Any]]:
     return body["events"], body
 
 
-def _event(item: Any, common: Mapping[str, Any], default_session: str, now_ms: int, new_id: Callable[[], str]) -> Event:
+def _common_metadata(common: Mapping[str, Any]) -> Mapping[str, Any] | _WrongField | None:
+    """Return the body's own metadata, or what is wrong with it, which is then wrong with each event."""
+    try:
+        return _object(common, "metadata", MAX_COMMON_METADATA_BYTES) if common else None
+    except _WrongField as wrong:
+        return wrong
+
+
+def _event(
+    item: Any,
+    common: Mapping[str, Any],
+    common_metadata: Mapping[str, Any] | _WrongField | None,
+    default_session: str,
+    now_ms: int,
+    new_id: Callable[[], str],
+) -> Event:
     if not isinstance(item, dict):
         raise _WrongField("event", "must be an object")
     name = _name(item)
     properties = _first_object(item, ("properties", "data"))
-    common_metadata = _object(common, "metadata") if common else None
+    if isinstance(common_metadata, _WrongField):
+        raise _WrongField(common_metadata.name, common_metadata.problem)
     own_metadata = _object(item, "metadata")
     metadata = {**(common_metadata or {}), **(own_metadata or {})} if common_metadata or own_metadata else None
     component = _text(item, "component", MAX_NAME_CHARACTERS)
@@ -141,7 +159,7 @@ def _name(item: Mapping[str, Any]) -> str:
     name = item.get("event")
     if type(name) is str and 0 < len(name) <= MAX_NAME_CHARACTERS:
         return name
-    key = "event" if item.get("event") is not None else "type" if item.get("type") is not None else "event"
+    key = "type" if name in (None, "") and item.get("type") is not None else "event"
     value = item.get(key)
     if value is None or value == "":
         raise _WrongField(key, "is required")
@@ -180,14 +198,15 @@ def _first_object(item: Mapping[str, Any], names: tuple[str, ...]) -> Mapping[st
     return {}
 
 
-def _object(item: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+def _object(item: Mapping[str, Any], name: str, max_bytes: int = MAX_PROPERTIES_BYTES) -> Mapping[str, Any] | None:
     value = item.get(name)
     if value is None:
         return None
     if not isinstance(value, dict):
         raise _WrongField(name, "must be an object")
-    if not _is_small(value) and len(json.dumps(value, ensure_ascii=False).encode()) > MAX_PROPERTIES_BYTES:
-        raise _WrongField(name, f"must be at most {MAX_PROPERTIES_BYTES} bytes of JSON")
+    is_far = max_bytes == MAX_PROPERTIES_BYTES and _is_small(value)
+    if not is_far and len(json.dumps(value, ensure_ascii=False).encode()) > max_bytes:
+        raise _WrongField(name, f"must be at most {max_bytes} bytes of JSON")
     return value
 
 
@@ -218,7 +237,7 @@ def _timestamp_ms(value: Any, now_ms: int) -> int:
         except ValueError:
             raise _WrongField("timestamp", "must be milliseconds since the epoch or an ISO 8601 time") from None
         value = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not 0 <= value <= MAX_TIMESTAMP_MS:
         raise _WrongField("timestamp", "must be milliseconds since the epoch or an ISO 8601 time")
     time_ms: int = round(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -54,7 +53,7 @@ class GenerationRequest:
     messages: list[dict[str, str]]
     temperature: float
     max_tokens: int
-    schema: Mapping[str, Any] | bool | None = None
+    schema: Mapping[str, Any] | None = None
     chat_id: str | None = None
     tools: list[dict[str, Any]] = field(default_factory=list)
     tool_choice: Any = None
@@ -72,7 +71,7 @@ class GenerationRequest:
             "temperature": self.temperature,
             "max_tokens": self.max_tokens,
         }
-        if isinstance(self.schema, Mapping):
+        if self.schema is not None:
             inputs["guided_json"] = dict(self.schema)
         if self.tools:
             inputs["tools"] = self.tools
@@ -155,7 +154,7 @@ def _temperature(value: Any, default: float) -> float:
     if value is None:
         return default
     problem = f"must be a number from {MIN_TEMPERATURE} to {MAX_TEMPERATURE}"
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise invalid("temperature", problem)
     if not MIN_TEMPERATURE <= value <= MAX_TEMPERATURE:
         raise invalid("temperature", problem)
@@ -200,7 +199,7 @@ def _chat_id(value: Any) -> str | None:
     return value
 
 
-def _schema(body: Mapping[str, Any]) -> Mapping[str, Any] | bool:
+def _schema(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the JSON Schema of the three forms that clients send: text, an object, zod's own fields."""
     value = body.get("schema")
     if value is None or value == "":
@@ -210,10 +209,14 @@ def _schema(body: Mapping[str, Any]) -> Mapping[str, Any] | bool:
             value = json.loads(value)
         except (ValueError, RecursionError):
             raise invalid("schema", "must be a JSON Schema, as an object or as JSON text") from None
-    if not isinstance(value, Mapping | bool):
+    if value is False:
+        raise invalid("schema", "allows no value at all")
+    if value is True:  # any value at all
+        value = {}
+    if not isinstance(value, Mapping):
         raise invalid("schema", "must be a JSON Schema, as an object or as JSON text")
     try:
-        schema = zod_to_json_schema(value) if isinstance(value, Mapping) and is_zod_map(value) else value
+        schema = zod_to_json_schema(value) if is_zod_map(value) else value
         length = len(json.dumps(schema))
     except RecursionError:
         raise invalid("schema", "is nested too deeply") from None

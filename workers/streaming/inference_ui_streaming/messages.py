@@ -10,14 +10,16 @@ from .web import invalid
 
 ROLES = ("user", "assistant", "system", "tool")
 MAX_MESSAGES = 500
+MAX_CHARACTERS = 131_072  # of a message: the platform's own limit
 
 
 def read_messages(value: Any) -> list[dict[str, str]]:
     """Return `{"role", "content"}` of each message that says something.
 
     A message has `parts` (`[{"type": "text", "text": ...}]`, as the React client sends) or `content` (a string or such
-    parts, as OpenAI's clients send). Texts are joined with a line break; a tool's result is its JSON, and a message of
-    its own where it stands in the assistant's turn, as the AI SDK has it; other parts are not for a text model.
+    parts, as OpenAI's clients send), which also counts beside an empty list of parts. Texts are joined with a line
+    break; a tool's result is its JSON, and a message of its own where it stands in the assistant's turn, as the AI SDK
+    has it; other parts are not for a text model.
 
     Raises:
         HttpError: 400, which names the message.
@@ -26,7 +28,12 @@ def read_messages(value: Any) -> list[dict[str, str]]:
         raise invalid("messages", "required")
     if len(value) > MAX_MESSAGES:
         raise invalid("messages", f"must be at most {MAX_MESSAGES}")
-    messages = [part for index, item in enumerate(value) for part in _messages(f"messages[{index}]", item)]
+    messages: list[dict[str, str]] = []
+    for index, item in enumerate(value):
+        read = _messages(f"messages[{index}]", item)
+        if max(len(message["content"]) for message in read) > MAX_CHARACTERS:
+            raise invalid(f"messages[{index}]", f"must have at most {MAX_CHARACTERS} characters of text")
+        messages += read
     spoken = [message for message in messages if message["content"]]
     if not spoken:
         raise invalid("messages", "must hold a message with text")
@@ -54,7 +61,7 @@ def _message(path: str, message: Any) -> dict[str, str]:
     if role not in ROLES:
         raise invalid(f"{path}.role", f"must be one of {', '.join(ROLES)}")
     parts, content = message.get("parts"), message.get("content")
-    if parts is not None:
+    if parts or (parts is not None and not isinstance(content, str)):
         return {"role": role, "content": _join(f"{path}.parts", parts)}
     if isinstance(content, str):
         return {"role": role, "content": content}
@@ -81,9 +88,16 @@ def _part(path: str, part: Any) -> str:
         return text
     if part.get("type") == "tool-result" and "result" in part:
         return _as_text(part["result"])
+    if part.get("type") == "tool-result" and "output" in part and "state" not in part:  # with it, a tool named "result"
+        return _as_text(_output(part["output"]))
     if not isinstance(part.get("type"), str):
         raise invalid(f"{path}.type", "must be a string")
     return ""
+
+
+def _output(output: Any) -> Any:
+    """Return what a tool gave, of the AI SDK's `{"type": "text" | "json" | ..., "value"}`."""
+    return output["value"] if isinstance(output, Mapping) and "value" in output and "type" in output else output
 
 
 def _as_text(value: Any) -> str:

@@ -88,3 +88,16 @@ def test_option_without_local_effect_inside_a_table_is_named(tmp_path: Path) -> 
         '"dev.inspector_port" has no local effect: debug with breakpoint() instead',
         '"triggers.events" has no local effect: Cloudflare account events do not happen here',
     ]
+
+
+def test_addresses_that_wrangler_would_put_into_requests_are_said_to_have_no_effect(tmp_path: Path) -> None:
+    dev = {"host": "example.com", "upstream_protocol": "https", "local_protocol": "https", "generate_types": True}
+    config = load(tmp_path, routes=["example.com/*"], dev=dev)
+    assert [str(entry) for entry in config.no_effect] == [  # type: ignore[attr-defined]
+        '"dev.local_protocol" has no local effect: the local server speaks plain HTTP',
+        '"dev.upstream_protocol" has no local effect: a worker sees the address that the client asked for',
+        '"dev.host" has no local effect: a worker sees the address that the client asked for',
+        '"dev.generate_types" has no local effect: run `pywrangler types`',
+        '"routes" has no local effect: every request comes to the worker, whatever its host and path',
+    ]
+    assert load(tmp_path, dev={"local_protocol": "http"}).no_effect == ()  # type: ignore[attr-defined]

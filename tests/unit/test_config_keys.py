@@ -10,6 +10,7 @@ import pytest
 from pyworkers.config import load_worker
 from pyworkers.config.keys import FRIENDLY_NAMES, KEYS, USED
 from pyworkers.config.model import NoEffect, OtherBinding
+from pyworkers.errors import ConfigError
 
 # The top-level keys of wrangler 4.164.0's config-schema.json, by who sees them in a named environment.
 INHERITED = """
@@ -74,6 +75,23 @@ def test_key_without_local_effect_is_accepted_with_one_line(name: str, tmp_path:
     assert str(config.no_effect[0]) == f'"{name}" has no local effect: {key.note}'  # type: ignore[attr-defined]
     expected = () if key.binding is None else (OtherBinding(name, "THING", key.note),)
     assert config.other_bindings == expected  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("kv-namespaces", 'Did you mean "kv_namespaces"?'),
+        ("KV_NAMESPACES", 'Did you mean "kv_namespaces"?'),
+        ("durableObjects", 'Did you mean "durable_objects"?'),
+        ("d1", 'Did you mean "d1_databases"?'),
+        ("usage_model", "Remove it, or pass --allow-unknown-config."),
+    ],
+)
+def test_unknown_key_is_told_with_what_to_do(name: str, hint: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, **{name: "x"})
+    assert caught.value.message == f'Unexpected field found in the top level: "{name}"'
+    assert caught.value.hint == hint
 
 
 def test_option_without_local_effect_inside_a_table_is_named(tmp_path: Path) -> None:

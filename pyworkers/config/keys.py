@@ -56,6 +56,7 @@ def _absent(kind: type, known: str, note: str) -> Key:
 _JS_ONLY = "it steers the JavaScript bundler, and Python is not bundled"
 _DEPLOY = "it only matters to deploy"
 _ACCOUNT = "pyworkers never contacts a Cloudflare account"
+_EVERY_HOST = "every request comes to the worker, whatever its host and path"
 
 USED: Mapping[str, Key] = {
     "name": Key(str, "inherited"),
@@ -65,8 +66,8 @@ USED: Mapping[str, Key] = {
     "find_additional_modules": Key(bool, "inherited"),
     "base_dir": Key(str, "inherited"),
     "workers_dev": Key(bool, "inherited"),
-    "route": Key(cast(type, str | tables.Route), "inherited"),
-    "routes": Key(cast(type, tuple[str | tables.Route, ...]), "inherited"),
+    "route": Key(cast(type, str | tables.Route), "inherited", _EVERY_HOST),
+    "routes": Key(cast(type, tuple[str | tables.Route, ...]), "inherited", _EVERY_HOST),
     "migrations": Key(_many(tables.Migration), "inherited"),
     "exports": Key(cast(type, Mapping[str, Mapping[str, object]]), "inherited"),
     "triggers": Key(tables.Triggers, "inherited"),

@@ -18,7 +18,8 @@ from pyworkers.config.keys import USED
 from pyworkers.config.model import WorkerConfig
 from pyworkers.config.reader import Reader
 from pyworkers.config.source import Source, dotted, nearest, read_source
-from pyworkers.config.tables import DurableObjects, Route, Secrets, Triggers
+from pyworkers.config.tables import DurableObjects, RateLimit, Route, Secrets, Triggers
+from pyworkers.config.unsafe import unsafe_rate_limits
 from pyworkers.config.values import Values, read_values
 from pyworkers.config.workflows import check_workflows, workflow_warnings
 
@@ -80,7 +81,7 @@ def load_worker(path: Path, environment: str | None = None, options: LoadOptions
         environments=values.environments,
         top_level_name=values.top_level_name,
         other_bindings=other_bindings(values.found),
-        **_plain_fields(reader.source, values),
+        **{**_plain_fields(reader.source, values), "ratelimits": _rate_limits(reader, values)},
     )
     if config.assets is not None:
         check_assets(reader.source, values, config.assets, has_main="main" in values.found)
@@ -111,6 +112,10 @@ def _plain_fields(source: Source, values: Values) -> dict[str, Any]:
         "routes": _routes(source, values),
         "base_dir": (source.path.parent / found["base_dir"]).resolve() if "base_dir" in found else None,
     }
+
+
+def _rate_limits(reader: Reader, values: Values) -> tuple[RateLimit, ...]:
+    return (*values.found.get("ratelimits", ()), *unsafe_rate_limits(reader, values))
 
 
 def _name(reader: Reader, values: Values) -> str:

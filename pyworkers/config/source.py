@@ -15,6 +15,7 @@ from pyworkers.config.tables import JsonValue
 from pyworkers.config.toml_lines import toml_lines
 from pyworkers.errors import ConfigError
 
+_MAX_LISTED = 20  # keys in a hint
 _TOML_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -52,7 +53,11 @@ class Source:
         place = f'"{dotted(tuple(table))}"' if table else "the top level"
         names = sorted(known)
         near = nearest(str(name), names)
-        hint = f'Did you mean "{near}"?' if near else f"The keys there are: {', '.join(names)}."
+        hint = f"The keys there are: {', '.join(names)}."
+        if near:
+            hint = f'Did you mean "{near}"?'
+        elif len(names) > _MAX_LISTED:
+            hint = "Remove it, or pass --allow-unknown-config."
         return self.error(f'Unexpected field found in {place}: "{name}"', key, hint=hint)
 
     def _lines(self) -> dict[KeyPath, int]:
@@ -88,9 +93,11 @@ def dotted(key: KeyPath) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Return the most similar of ``names``, or None when none is similar."""
-    found = get_close_matches(name, list(names), n=1, cutoff=0.6)
-    return found[0] if found else None
+    """Return the most similar of ``names``, or the first of which ``name`` is the first word; None if there is none."""
+    plain = {known.lower(): known for known in names}
+    found = get_close_matches(name.lower(), list(plain), n=1, cutoff=0.6)
+    found = found or [known for known in plain if known.startswith(f"{name.lower()}_")]
+    return plain[found[0]] if found else None
 
 
 def describe(value: object) -> str:

@@ -27,6 +27,7 @@ def spelled(key: str) -> dict[str, str]:
 
 
 _REMOTE = no_effect("every binding is local here")
+_AS_SENT = no_effect("a worker sees the address that the client asked for")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,10 +289,12 @@ class Dev:
 
     ip: str | None = None
     port: int | None = None
-    local_protocol: Literal["http", "https"] | None = None
-    upstream_protocol: Literal["http", "https"] | None = None
-    host: str | None = None
-    generate_types: bool = False
+    local_protocol: Literal["http", "https"] = field(
+        default="http", metadata=no_effect("the local server speaks plain HTTP")
+    )
+    upstream_protocol: Literal["http", "https"] = field(default="http", metadata=_AS_SENT)
+    host: str | None = field(default=None, metadata=_AS_SENT)
+    generate_types: bool = field(default=False, metadata=no_effect("run `pywrangler types`"))
     inspector_port: int | None = field(default=None, metadata=no_effect("debug with breakpoint() instead"))
     inspector_ip: str | None = field(default=None, metadata=no_effect("debug with breakpoint() instead"))
     enable_containers: bool | None = field(default=None, metadata=no_effect("containers are not run"))

@@ -10,7 +10,8 @@ from typing import Any
 
 from pyworkers.clock import Clock, SystemClock, Timer
 from pyworkers.config.model import WorkerConfig
-from pyworkers.errors import ConfigError, WorkerLoadError
+from pyworkers.config.places import error_at
+from pyworkers.errors import WorkerLoadError
 from pyworkers.runtime.cron import Cron, CronError, parse_cron
 from pyworkers.runtime.isolate import Isolate
 from pyworkers.runtime.triggers import Observer, ScheduledController, run_trigger
@@ -135,14 +136,14 @@ def read_crons(config: WorkerConfig) -> list[Cron]:
         ConfigError: one of them is no cron expression.
     """
     found = []
-    for text in config.crons:
+    for index, text in enumerate(config.crons):
         try:
             found.append(parse_cron(text))
         except CronError as error:
-            raise ConfigError(
+            raise error_at(
+                config,
+                ("triggers", "crons", index),
                 f"triggers.crons: {error}",
-                file=config.config_path,
-                key="triggers.crons",
                 hint='write five fields such as "*/5 * * * *"; days of the week are 1 (Sunday) to 7',
             ) from None
     return found

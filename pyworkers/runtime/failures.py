@@ -14,11 +14,12 @@ from pyworkers.js.collections import JsMap, JsSet
 from pyworkers.js.error_names import ERROR_NAMES
 from pyworkers.js.objects import JsArray
 from pyworkers.js.values import JsException, JsObject, JsProxy
+from pyworkers.runtime.loader import plain_names
 
 _OURS: Final = str(Path(__file__).resolve().parent.parent)
 _STANDARD: Final = str(Path(traceback.__file__).parent)
 _HIDDEN_FILES: Final = ("/workers/entrypoints.py", "/workers/rpc.py", "/workers/fetch.py")
-_CALLERS: Final = ("/workers/entrypoints.py", "/pyworkers/runtime/isolate.py")  # of a worker's handlers
+_CALLERS: Final = (*_HIDDEN_FILES, "/pyworkers/runtime/isolate.py")  # of a worker's handlers, or awaiting for them
 _HEADING: Final = "Traceback (most recent call last):"
 _REMOTE_NAMES: Final = ERROR_NAMES - {"DOMException", "NonRetryableError"}
 
@@ -77,7 +78,7 @@ def format_traceback(error: BaseException) -> str:
     """
     trimmed = traceback.TracebackException(type(error), error, error.__traceback__)
     _trim(trimmed)
-    return "".join(trimmed.format())
+    return plain_names("".join(trimmed.format()))
 
 
 def worker_frames(error: BaseException) -> list[traceback.FrameSummary]:
@@ -105,7 +106,7 @@ def _trim(trimmed: traceback.TracebackException) -> None:
         if kept:
             part.stack = traceback.StackSummary.from_list(kept)
         elif part.stack and part.stack[-1].filename.endswith(_CALLERS):
-            # The handler could not even be called: no frame of the worker's, and none that helps.
+            # The handler could not be called, or returned what failed: no frame of the worker's, and none that helps.
             part.stack = None  # type: ignore[assignment]  # format() leaves the heading out, too
 
 

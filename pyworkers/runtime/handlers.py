@@ -23,6 +23,7 @@ NO_FETCH: Final = "Handler does not export a fetch() function."
 _EVENTS: Final = {"scheduled": "controller", "queue": "batch", "email": "message", "tail": "events"}
 
 MODULE_HANDLERS: Final = ("fetch", "scheduled", "queue", "email", "tail", "trace", "test")
+NO_GLOBAL_HANDLERS: Final = "2025-08-14"  # the date from which `on_*` mean nothing
 LEGACY_HANDLERS: Final = ("on_fetch", "on_scheduled", "on_queue", "on_alarm", "on_trace", "on_pubsub", "test")
 
 
@@ -67,7 +68,7 @@ def describe_unreachable(handlers: Handlers) -> str | None:
 
 def describe_flaws(handlers: Handlers, config: WorkerConfig) -> list[str]:
     """Return a line for each handler that cannot be called, and for each class that is missing."""
-    return [*describe_uncallable(handlers), *describe_missing(handlers, config)]
+    return [*describe_uncallable(handlers), *describe_misnamed(handlers, config), *describe_missing(handlers, config)]
 
 
 def describe_uncallable(handlers: Handlers) -> list[str]:
@@ -91,6 +92,16 @@ def describe_uncallable(handlers: Handlers) -> list[str]:
         except ValueError:  # a callable without a signature
             continue
     return lines
+
+
+def describe_misnamed(handlers: Handlers, config: WorkerConfig) -> list[str]:
+    """Return a line for a ``fetch`` of the class ``Default`` that has the name of the other side of 2025-08-14."""
+    is_legacy = not config.compat.enabled("python_no_global_handlers")
+    expected, other = ("on_fetch", "fetch") if is_legacy else ("fetch", "on_fetch")
+    if not hasattr(handlers.default, other) or hasattr(handlers.default, expected):
+        return []
+    step = f"call it {expected}" + (f", or set a date from {NO_GLOBAL_HANDLERS}" if is_legacy else "")
+    return [f"{other} of Default is not called at the compatibility date {config.compatibility_date}: {step}"]
 
 
 def describe_missing(handlers: Handlers, config: WorkerConfig) -> list[str]:
@@ -146,6 +157,11 @@ def find_handlers(module: ModuleType, sdk: ModuleType, *, legacy: bool) -> Handl
     )
 
 
+def old_handlers(module: ModuleType) -> list[str]:
+    """Return the names of a module's ``on_*`` handlers, whether they are in force or not."""
+    return [name for name in _functions(module, LEGACY_HANDLERS) if name.startswith("on_")]
+
+
 def _subclasses(module: ModuleType, base: type) -> dict[str, type]:
     """Strict subclasses among the public names, imported ones too, under their own names."""
     names = getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
@@ -158,12 +174,12 @@ def _subclasses(module: ModuleType, base: type) -> dict[str, type]:
 
 
 def _functions(module: ModuleType, names: tuple[str, ...]) -> dict[str, Callable[..., Any]]:
-    """Module-level callables of these names; the SDK's own ``fetch`` is not a handler though it may be imported."""
+    """Module-level callables of these names; a ``fetch`` that is imported from the SDK or ``js`` is none."""
     found = ((name, getattr(module, name, None)) for name in names)
     return {
         name: value
         for name, value in found
         if callable(value)
         and not inspect.isclass(value)
-        and str(getattr(value, "__module__", "")).split(".")[0] != "workers"
+        and str(getattr(value, "__module__", "")).split(".")[0] not in ("workers", "pyworkers")
     }

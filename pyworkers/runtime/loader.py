@@ -18,10 +18,12 @@ import importlib
 import importlib.machinery
 import importlib.util
 import itertools
+import logging
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
+from functools import partial
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +32,7 @@ from typing import Any, Final
 from pyworkers.pyodide.sync_httpx import ADAPTERS
 
 PREFIX: Final = "_w_"
+_PREFIXED: Final = re.compile(rf"\b{PREFIX}\w*_\d+\.(?=\w)")
 _EXTENSIONS: Final = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 _generations = itertools.count(1)
 _namespaces: dict[str, ModuleNamespace] = {}
@@ -135,6 +138,11 @@ def plain_name(name: str) -> str:
     return name.partition(".")[2] if name.startswith(PREFIX) else name
 
 
+def plain_names(text: str) -> str:
+    """Return a text that names classes and modules, such as a traceback, with their names as the author wrote them."""
+    return _PREFIXED.sub("", text) if PREFIX in text else text
+
+
 def _is_installed(top: str) -> bool:
     """Tell whether the ordinary import system has a module or package of this name; namespace packages do not count."""
     module = sys.modules.get(top)
@@ -236,3 +244,9 @@ def _install() -> None:
         sys.meta_path.insert(0, _Finder)
         patched: Callable[..., ModuleType] = _import_module
         importlib.import_module = patched
+        logging.setLogRecordFactory(partial(_named_record, logging.getLogRecordFactory()))
+
+
+def _named_record(factory: Callable[..., logging.LogRecord], name: str, *rest: Any, **named: Any) -> logging.LogRecord:
+    """Make a log record; that of a logger called after a worker's module has the name which that has in production."""
+    return factory(plain_name(name), *rest, **named)

@@ -13,7 +13,7 @@ from pyworkers.config.model import WorkerConfig
 from pyworkers.errors import WorkerLoadError
 from pyworkers.js.realm import Realm
 from pyworkers.runtime.failures import where
-from pyworkers.runtime.handlers import Handlers, find_handlers
+from pyworkers.runtime.handlers import NO_GLOBAL_HANDLERS, Handlers, find_handlers, old_handlers
 from pyworkers.runtime.loader import ModuleNamespace
 
 
@@ -56,9 +56,18 @@ def load_worker(
             f"{main.name} has no handler: neither a class Default(WorkerEntrypoint) nor a function fetch was found",
             worker=config.name,
             file=main,
-            hint="add `async def fetch(request, env): ...`",
+            hint=_handler_hint(old_handlers(module)),
         )
     return sdk, handlers
+
+
+def _handler_hint(old: Sequence[str]) -> str:
+    if not old:
+        return "add `async def fetch(request, env): ...`"
+    return (
+        f"{old[0]} is only called at compatibility dates before {NO_GLOBAL_HANDLERS}: "
+        f"call it {old[0].removeprefix('on_')}, or set an earlier date"
+    )
 
 
 def roots_of(config: WorkerConfig) -> list[Path]:

@@ -10,10 +10,10 @@ from typing import Final
 from pyworkers.bindings.queues import WorkerQueue
 from pyworkers.clock import Clock
 from pyworkers.config.model import WorkerConfig
+from pyworkers.config.places import error_at
 from pyworkers.config.tables import QueueConsumer, QueueProducer
 from pyworkers.engines.queues import Backlog, NewMessage, QueueEngine
 from pyworkers.engines.queues.lock import ConsumerLock
-from pyworkers.errors import ConfigError
 from pyworkers.js.realm import Flags
 from pyworkers.runtime.events import current_event
 from pyworkers.runtime.isolate import Isolate
@@ -112,10 +112,10 @@ class Queues:
         for name, consumer in wanted.items():
             worker = self._consumers.get(name, (config.name, consumer))[0]
             if worker != config.name:
-                raise ConfigError(
+                raise error_at(
+                    config,
+                    ("queues", "consumers", list(wanted).index(name)),
                     f'the queue "{name}" has two consumers, {worker} and {config.name}; it can have one',
-                    file=config.config_path,
-                    key="queues.consumers",
                     hint="take one of them out",
                 )
         for name, (worker, old) in list(self._consumers.items()):

@@ -179,6 +179,10 @@ def _duration(milliseconds: float) -> str:
     return f"{milliseconds:.0f} ms" if milliseconds < 10_000 else f"{milliseconds / 1000:.1f} s"
 
 
+# Libraries that work for the server, and log what they do: a worker that lowers the root's level does not ask for that.
+_LIBRARIES: Final = ("asyncio", "boto3", "botocore", "hpack", "httpcore", "s3transfer", "uvicorn", "websockets")
+
+
 class Capture:
     """Stands in for ``sys.stdout`` and ``sys.stderr``, takes console calls and log records; a context manager.
 
@@ -204,6 +208,7 @@ class Capture:
         if not self._full_tracebacks:
             # Every formatter's that a worker may have set up: what it logs of an error shows its own frames.
             logging.Formatter.formatException = _format_exception  # type: ignore[method-assign]
+        restore_levels = _quieten()
         for logger in loggers:
             logger.addHandler(handler)
         propagating = [logger.propagate for logger in loggers]
@@ -213,6 +218,7 @@ class Capture:
         def restore() -> None:
             sys.stdout, sys.stderr, sys.breakpointhook = streams
             logging.Formatter.formatException = formatted  # type: ignore[method-assign]  # as above
+            restore_levels()
             for logger, propagate in zip(loggers, propagating, strict=True):
                 logger.removeHandler(handler)
                 logger.propagate = propagate
@@ -327,6 +333,20 @@ class _Proxy(io.TextIOBase):
     def buffer(self) -> Any:
         """The real stream's bytes."""
         return self._real.buffer
+
+
+def _quieten() -> Callable[[], None]:
+    """Let the libraries of the server log warnings only; return what undoes it."""
+    loggers = [logging.getLogger(name) for name in _LIBRARIES]
+    quiet = [logger for logger in loggers if logger.level == logging.NOTSET]
+    for logger in quiet:
+        logger.setLevel(logging.WARNING)
+
+    def restore() -> None:
+        for logger in quiet:
+            logger.setLevel(logging.NOTSET)
+
+    return restore
 
 
 def _format_exception(self: logging.Formatter, ei: Any) -> str:

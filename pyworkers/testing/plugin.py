@@ -5,7 +5,8 @@
         assert await response.text() == "hello"
         assert await env.KV.get("visits") == "1"
 
-An ``async def`` test that uses one of the fixtures runs on the runtime's own event loop; no other plugin is needed.
+An ``async def`` test that uses one of the fixtures runs on the runtime's own event loop, and so do the ``async def``
+fixtures that such a test uses; no other plugin is needed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from pyworkers.runtime.runtime import Runtime
     from pyworkers.testing.outbound import OutboundMock
     from pyworkers.testing.worker import TestWorker
+
+_RUNTIME: pytest.StashKey[Runtime] = pytest.StashKey()
+_END: Any = object()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -108,6 +112,7 @@ def runtime(
     try:
         for error in runtime.load_errors.values():
             raise error
+        request.node.stash[_RUNTIME] = runtime
         yield runtime
     finally:
         event_loop_runner.run(runtime.close())
@@ -135,6 +140,21 @@ def migrate(runtime: Runtime) -> Callable[..., Awaitable[None]]:
     return partial(apply_migrations, runtime)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Run an ``async def`` fixture of a test that uses the runtime on its event loop, as the test itself."""
+    function = fixturedef.func
+    if not _is_run_here(function, request):
+        return (yield)
+    fixturedef.func = partial(_make_fixture, function, request)  # type: ignore[misc]  # final, and put back below
+    try:
+        return (yield)
+    finally:
+        fixturedef.func = function  # type: ignore[misc]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run an ``async def`` test that uses the runtime on its event loop, as code of the primary worker."""
@@ -143,7 +163,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
     try:
-        runner.run(_run(pyfuncitem.obj(**arguments), pyfuncitem.funcargs.get("runtime")))
+        runner.run(_run(pyfuncitem.obj(**arguments), pyfuncitem.stash.get(_RUNTIME, None)))
     except Exception as error:
         _prepare_report(error, pyfuncitem.funcargs.get("outbound"))
         raise
@@ -165,6 +185,42 @@ def pytest_runtest_makereport(
     return report
 
 
+def _is_run_here(function: Callable[..., Any], request: pytest.FixtureRequest) -> bool:
+    """Tell whether a fixture is asynchronous, and one that no other plugin runs."""
+    if not inspect.iscoroutinefunction(function) and not inspect.isasyncgenfunction(function):
+        return False
+    is_others = hasattr(function, "_force_asyncio_fixture") or "anyio_backend" in request.fixturenames
+    return request.scope == "function" and "event_loop_runner" in request.fixturenames and not is_others
+
+
+def _make_fixture(function: Callable[..., Any], request: pytest.FixtureRequest, /, **arguments: object) -> object:
+    """Return an asynchronous fixture's value; what follows its ``yield`` runs when the test is over."""
+    runner: asyncio.Runner = request.getfixturevalue("event_loop_runner")
+    if inspect.ismethod(function) and isinstance(request.instance, type(function.__self__)):
+        function = function.__func__.__get__(request.instance)  # pytest made it with another instance of the class
+
+    def step(coroutine: Coroutine[Any, Any, object]) -> object:
+        return runner.run(_run(coroutine, request.node.stash.get(_RUNTIME, None)))
+
+    if inspect.iscoroutinefunction(function):
+        return step(function(**arguments))
+    values = function(**arguments)
+
+    def finish() -> None:
+        if step(_next(values)) is not _END:
+            pytest.fail(f"the fixture {request.fixturename} yields more than once", pytrace=False)
+
+    value = step(_next(values))
+    if value is _END:
+        pytest.fail(f"the fixture {request.fixturename} did not yield a value", pytrace=False)
+    request.addfinalizer(finish)
+    return value
+
+
+async def _next(values: AsyncGenerator[object]) -> object:
+    return await anext(values, _END)
+
+
 def _prepare_report(error: Exception, outbound: Any) -> None:
     """Leave our frames out of a failed test's traceback, and let what was fetched without an answer fail it once."""
     from pyworkers.runtime.failures import worker_traceback
@@ -175,11 +231,11 @@ def _prepare_report(error: Exception, outbound: Any) -> None:
         outbound.unexpected.clear()
 
 
-async def _run(coroutine: Any, runtime: Any) -> None:
+async def _run(coroutine: Coroutine[Any, Any, object], runtime: Runtime | None) -> object:
     from pyworkers.js.realm import REALM
     from pyworkers.pyodide.suspension import suspendable
 
     context = contextvars.copy_context()
     if runtime is not None:
         context.run(REALM.set, runtime.primary.realm)
-    await suspendable(coroutine, context=context)
+    return await suspendable(coroutine, context=context)

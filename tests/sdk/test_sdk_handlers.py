@@ -8,6 +8,7 @@ from pyodide.ffi import jsnull, to_js
 from shown import error_of
 
 from pyworkers.js.values import JsProxy, js_method
+from pyworkers.runtime.handlers import describe_misnamed
 from workers import python_to_rpc
 
 COLOR = '[vars]\nCOLOR = "blue"\n'
@@ -244,3 +245,40 @@ def test_legacy_handlers_alone_do_not_load_later(worker_config, event_loop_runne
     with pytest.raises(WorkerLoadError) as info:
         request.getfixturevalue("runtime")
     assert info.value.message.startswith("nothing.py has no handler: ")
+    assert info.value.hint == (
+        "on_scheduled is only called at compatibility dates before 2025-08-14: "
+        "call it scheduled, or set an earlier date"
+    )
+
+
+@pytest.mark.worker_config(Dated("legacy/imported.py"))
+async def test_a_fetch_that_is_imported_from_js_is_no_handler(worker):
+    await worker.scheduled(cron="* * * * *")
+    assert await error_of(lambda: worker.fetch("/")) == (
+        "pyodide.ffi.JsException",
+        'TypeError: Python entrypoint "imported.py" does not export a handler named "fetch"',
+    )
+
+
+@pytest.mark.parametrize(
+    ("worker_config", "expected"),
+    [
+        (
+            Dated("legacy/classes.py", "2025-08-14"),
+            ["on_fetch of Default is not called at the compatibility date 2025-08-14: call it fetch"],
+        ),
+        (Dated("legacy/classes.py", "2025-08-13"), []),
+        (
+            Dated("legacy/later.py", "2025-08-13"),
+            [
+                "fetch of Default is not called at the compatibility date 2025-08-13: "
+                "call it on_fetch, or set a date from 2025-08-14"
+            ],
+        ),
+        (Dated("legacy/later.py", "2025-08-14"), []),
+        (Dated("legacy/imported.py", "2025-08-14"), []),
+    ],
+    indirect=["worker_config"],
+)
+def test_a_handler_named_for_the_other_side_of_the_date_is_told(runtime, expected):
+    assert describe_misnamed(runtime.primary.handlers, runtime.primary.config) == expected

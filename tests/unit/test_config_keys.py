@@ -10,6 +10,7 @@ import pytest
 from pyworkers.config import load_worker
 from pyworkers.config.keys import FRIENDLY_NAMES, KEYS, USED
 from pyworkers.config.model import NoEffect, OtherBinding
+from pyworkers.errors import ConfigError
 
 # The top-level keys of wrangler 4.164.0's config-schema.json, by who sees them in a named environment.
 INHERITED = """
@@ -76,6 +77,23 @@ def test_key_without_local_effect_is_accepted_with_one_line(name: str, tmp_path:
     assert config.other_bindings == expected  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("kv-namespaces", 'Did you mean "kv_namespaces"?'),
+        ("KV_NAMESPACES", 'Did you mean "kv_namespaces"?'),
+        ("durableObjects", 'Did you mean "durable_objects"?'),
+        ("d1", 'Did you mean "d1_databases"?'),
+        ("usage_model", "Remove it, or pass --allow-unknown-config."),
+    ],
+)
+def test_unknown_key_is_told_with_what_to_do(name: str, hint: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, **{name: "x"})
+    assert caught.value.message == f'Unexpected field found in the top level: "{name}"'
+    assert caught.value.hint == hint
+
+
 def test_option_without_local_effect_inside_a_table_is_named(tmp_path: Path) -> None:
     config = load(
         tmp_path,
@@ -88,3 +106,16 @@ def test_option_without_local_effect_inside_a_table_is_named(tmp_path: Path) -> 
         '"dev.inspector_port" has no local effect: debug with breakpoint() instead',
         '"triggers.events" has no local effect: Cloudflare account events do not happen here',
     ]
+
+
+def test_addresses_that_wrangler_would_put_into_requests_are_said_to_have_no_effect(tmp_path: Path) -> None:
+    dev = {"host": "example.com", "upstream_protocol": "https", "local_protocol": "https", "generate_types": True}
+    config = load(tmp_path, routes=["example.com/*"], dev=dev)
+    assert [str(entry) for entry in config.no_effect] == [  # type: ignore[attr-defined]
+        '"dev.local_protocol" has no local effect: the local server speaks plain HTTP',
+        '"dev.upstream_protocol" has no local effect: a worker sees the address that the client asked for',
+        '"dev.host" has no local effect: a worker sees the address that the client asked for',
+        '"dev.generate_types" has no local effect: run `pywrangler types`',
+        '"routes" has no local effect: every request comes to the worker, whatever its host and path',
+    ]
+    assert load(tmp_path, dev={"local_protocol": "http"}).no_effect == ()  # type: ignore[attr-defined]

@@ -11,10 +11,12 @@ import pytest
 
 import pyworkers
 from pyworkers.runtime.failures import format_traceback, worker_frames, worker_traceback
+from pyworkers.runtime.loader import ModuleNamespace
 
 OURS = str(Path(pyworkers.__file__).parent / "bindings" / "made_up.py")
 STANDARD = contextlib.__file__
 SDK = "/site-packages/workers/entrypoints.py"
+SDK_FETCH = "/site-packages/workers/fetch.py"
 WORKER = "/project/src/entry.py"
 LIBRARY = "/venv/lib/site-packages/library/core.py"
 
@@ -66,3 +68,20 @@ def test_an_error_of_ours_keeps_its_frames() -> None:
     error = raised([OURS, OURS])
     error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ is not None else None
     assert format_traceback(error).count(OURS) == 2
+
+
+def test_what_a_handler_returned_unawaited_and_fails_is_told_without_frames() -> None:
+    error = raised([OURS, OURS, SDK_FETCH, SDK_FETCH])
+    error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    assert format_traceback(error) == "ValueError: wrong\n"
+
+
+def test_a_workers_own_class_is_called_as_its_module_is() -> None:
+    space = ModuleNamespace("app", [])
+    try:
+        kind = type("Refused", (ValueError,), {"__module__": f"{space.prefix}.shop.errors"})
+        assert format_traceback(kind("no")) == "shop.errors.Refused: no\n"
+        group = ExceptionGroup("several", [kind("a"), kind("b")])
+        assert format_traceback(group).count("| shop.errors.Refused: ") == 2
+    finally:
+        space.dispose()

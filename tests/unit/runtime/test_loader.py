@@ -3,6 +3,7 @@
 import contextvars
 import dataclasses
 import json
+import logging
 import pickle
 import subprocess
 import sys
@@ -118,6 +119,13 @@ def test_plain_name_drops_the_prefix(namespace):
     space = namespace("w", {"entry.py": ""})
     assert plain_name(space.load("entry").__name__) == "entry"
     assert plain_name("json") == "json"
+
+
+def test_a_logger_called_after_its_module_has_the_modules_plain_name(namespace, caplog):
+    space = namespace("w", {"shop.py": "import logging\nlog = logging.getLogger(__name__)"})
+    space.load("shop").log.warning("sold %d", 3)
+    logging.getLogger("other").warning("as it is")
+    assert caplog.record_tuples == [("shop", logging.WARNING, "sold 3"), ("other", logging.WARNING, "as it is")]
 
 
 def test_an_installed_package_is_told_the_files_of_the_running_worker(namespace, tmp_path, monkeypatch):

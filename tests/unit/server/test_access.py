@@ -125,6 +125,28 @@ def test_a_log_record_of_the_runtime_is_a_line() -> None:
     run(main())
 
 
+def test_a_worker_that_logs_everything_does_not_get_the_servers_libraries() -> None:
+    root, library = logging.getLogger(), logging.getLogger("httpcore.http11")
+    before = root.level, logging.getLogger("httpcore").level
+
+    async def handler(_request: Request) -> Response:
+        root.setLevel(logging.DEBUG)
+        shown = [logger.isEnabledFor(logging.DEBUG) for logger in (library, logging.getLogger("entry"))]
+        logging.getLogger("httpcore").setLevel(logging.INFO)  # who asks for a library by name gets it
+        return Response.js_new(f"{shown} {library.isEnabledFor(logging.INFO)}")
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            _status, _headers, body = await served.request("GET", "/")
+        assert body == b"[False, True] True"
+
+    try:
+        run(main())
+        assert logging.getLogger("httpcore").level == before[1]
+    finally:
+        root.setLevel(before[0])
+
+
 def test_a_quiet_level_shows_failures_only() -> None:
     async def handler(request: Request) -> Response:
         print("not shown")

@@ -193,3 +193,77 @@ def clock():
             assert await env.KV.get("key") is None
     """
     failed(project, test, passed=1)
+
+
+KV = '[[kv_namespaces]]\nbinding = "KV"\nid = "1"\n'
+
+
+def test_asynchronous_fixtures_run_as_the_test_does(project: pytest.Pytester) -> None:
+    project.path.joinpath("wrangler.toml").write_text(CONFIG + KV)
+    test = """
+        import asyncio
+        import pytest
+        import workers
+
+        log = []
+
+        @pytest.fixture
+        async def loop():
+            return asyncio.get_running_loop()
+
+        @pytest.fixture
+        async def seeded(env):
+            await env.KV.put("n", "41")
+            yield env.KV
+            log.append(await workers.env.KV.get("n"))
+
+        @pytest.fixture(autouse=True)
+        async def counted(seeded):
+            await seeded.put("n", str(int(await seeded.get("n")) + 1))
+
+        @pytest.fixture(params=["a", "b"])
+        async def letter(request):
+            return request.param
+
+        async def test_it(loop, seeded):
+            assert asyncio.get_running_loop() is loop
+            assert await seeded.get("n") == "42"
+            await seeded.put("n", "43")
+
+        def test_what_followed_the_yield_ran_on_the_loop():
+            assert log == ["43"]
+
+        class TestMethods:
+            @pytest.fixture
+            async def own(self, seeded):
+                self.value = await seeded.get("n")
+                yield self
+
+            async def test_it(self, own, letter):
+                assert own is self
+                assert self.value == "42"
+                assert letter in ("a", "b")
+    """
+    failed(project, test, passed=4)
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "counts"),
+    [
+        ("yield 1\n    yield 2", "the fixture wrong yields more than once", {"passed": 1, "errors": 1}),
+        ("if False:\n        yield 1", "the fixture wrong did not yield a value", {"errors": 1}),
+        ("raise LookupError('seed')", "E       LookupError: seed", {"errors": 1}),
+    ],
+)
+def test_a_wrong_asynchronous_fixture_is_named(
+    project: pytest.Pytester, body: str, message: str, counts: dict[str, int]
+) -> None:
+    test = (
+        f"import pytest\n\n@pytest.fixture\nasync def wrong(env):\n    {body}\n\nasync def test_it(wrong):\n    pass\n"
+    )
+    assert message in failed(project, test, **counts)
+
+
+def test_an_asynchronous_fixture_of_a_test_without_workers_is_pytests_own_error(project: pytest.Pytester) -> None:
+    test = "import pytest\n\n@pytest.fixture\nasync def other():\n    pass\n\ndef test_it(other):\n    pass\n"
+    assert "requested an async fixture 'other', with no plugin" in failed(project, test, errors=1)

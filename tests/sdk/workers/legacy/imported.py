@@ -1,0 +1,5 @@
+from js import fetch
+
+
+async def scheduled(_controller):
+    assert callable(fetch)

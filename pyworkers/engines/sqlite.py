@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -91,8 +91,11 @@ class LogMover:
             self._tried_pages = 0
         if pages - self._tried_pages >= CHECKPOINT_PAGES and (self._thread is None or not self._thread.is_alive()):
             self._tried_pages = pages
-            self._thread = threading.Thread(target=self._move, name=self._name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._move, name=self._name, daemon=True)
+            # The commit has happened, whether the system has a thread to spare or not: a later one tries again.
+            with suppress(RuntimeError):
+                thread.start()
+                self._thread = thread
         return apsw.SQLITE_OK
 
     def _move(self) -> None:

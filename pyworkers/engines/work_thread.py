@@ -42,14 +42,14 @@ class WorkThread:
 
     def submit(self, work: Callable[[], R], future: asyncio.Future[R]) -> None:
         """Have ``work`` run on the thread; what it returns or raises becomes the future's."""
+        self._start()
         self._awaited += 1
         self._jobs.put((work, future.get_loop(), future))
-        self._start()
 
     def post(self, work: Callable[[], None]) -> None:
         """Have ``work`` run on the thread and return at once; ``work`` deals with its own errors."""
-        self._jobs.put((work, None, None))
         self._start()
+        self._jobs.put((work, None, None))
 
     async def close(self) -> None:
         """End the thread after the work that is waiting; idempotent."""
@@ -60,14 +60,17 @@ class WorkThread:
 
     def _start(self) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
+            thread.start()  # the system may have none to spare: then nothing was asked of it, and the next call tries
+            self._thread = thread
 
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
             work, loop, future = job
             try:
                 result = work()
+            except StopIteration as error:  # which a future does not take
+                _deliver(loop, self._fail, future, _wrapped(error))
             except BaseException as error:
                 _deliver(loop, self._fail, future, error)
             else:
@@ -88,6 +91,27 @@ class WorkThread:
         self._awaited -= 1
         if not self._awaited:
             self._on_idle()
+
+
+async def outlast(running: asyncio.Future[R]) -> R:
+    """Return what a future gives; even a caller that is cancelled goes on only when it is there."""
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        while not running.done():
+            try:
+                await asyncio.wait([running])
+            except asyncio.CancelledError:
+                continue
+        if not running.cancelled():
+            running.exception()  # nobody else will ask for it
+        raise
+
+
+def _wrapped(error: StopIteration) -> RuntimeError:
+    failure = RuntimeError("the work raised StopIteration")
+    failure.__cause__ = error
+    return failure
 
 
 def _deliver(loop: asyncio.AbstractEventLoop | None, settle: Callable[..., None], future: Any, outcome: object) -> None:

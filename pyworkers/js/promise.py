@@ -165,10 +165,12 @@ class JsPromise(JsProxy, js_name="Promise"):
     async def _drive(self, awaitable: Awaitable[Any]) -> None:
         try:
             value = await awaitable
-        except asyncio.CancelledError as error:
+        except (asyncio.CancelledError, KeyboardInterrupt) as error:
             self._settle(_REJECTED, error)
             raise
-        except Exception as error:
+        except GeneratorExit:  # the loop has ended
+            raise
+        except BaseException as error:  # whatever it is, somebody may wait
             self._settle(_REJECTED, error)
         else:
             self._settle(_FULFILLED, value)

@@ -9,8 +9,10 @@ Source: developers.cloudflare.com/workers/platform/limits (checked 2026-11-23); 
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+from pathlib import Path
 from time import thread_time
 from types import FrameType
 from typing import Any, Final
@@ -23,7 +25,13 @@ TICK_S: Final = 0.01
 IDLE_TICKS: Final = 50
 MESSAGE: Final = "Worker exceeded CPU time limit."
 
-_OURS: Final = frozenset((events.__file__, suspension.__file__, __file__))
+_PACKAGE: Final = str(Path(__file__).parents[1]) + os.sep
+_ENGINES: Final = _PACKAGE + "engines" + os.sep
+_BOOKKEEPING: Final = (
+    _ENGINES,
+    *(f"{_PACKAGE}{layer}{os.sep}" for layer in ("bindings", "runtime")),
+    suspension.__file__,
+)
 
 
 class CpuLimitExceeded(BaseException):
@@ -76,6 +84,21 @@ class Watchdog:
             self._stretch_s, self._stretch_cpu_s = events.running_since_s(), now_s
         cpu_s = event.cpu_s + now_s - self._stretch_cpu_s
         limit_ms = event.isolate.config.limits.cpu_ms or DEFAULT_CPU_MS
-        # Our own bookkeeping must not be cut in two: what runs there ends within the next tick.
-        if cpu_s * 1000 > limit_ms and frame is not None and frame.f_code.co_filename not in _OURS:
+        # What is brief ends within the next ticks.
+        if cpu_s * 1000 > limit_ms and frame is not None and may_be_cut(frame):
             raise CpuLimitExceeded(MESSAGE)
+
+
+def may_be_cut(frame: FrameType) -> bool:
+    """Tell whether code may be ended where it is: bookkeeping and an engine's transactions must not be cut in two.
+
+    Args:
+        frame: of the code that runs.
+    """
+    if frame.f_code.co_filename.startswith(_BOOKKEEPING):
+        return False
+    caller: FrameType | None = frame
+    while caller is not None and not caller.f_code.co_filename.startswith(_PACKAGE):
+        caller = caller.f_back
+    # What an engine calls belongs to it; a worker's stream that it reads is called by another part of the package.
+    return caller is None or not caller.f_code.co_filename.startswith(_ENGINES)

@@ -33,6 +33,8 @@ RENEW_MS: Final = 20_000
 MOMENT_MS: Final = 5
 # How often one looks at a queue that other processes send to, or whose worker does not load.
 LOOK_MS: Final = 1_000
+# How long after a failure of the storage a batch is tried to be settled again, in real time.
+AGAIN_S: Final = 1.0
 
 _log = logging.getLogger("pyworkers.queues")
 
@@ -87,6 +89,7 @@ class Consumer:
         self._looks_again = False
         self._news: asyncio.Future[None] | None = None  # there while a batch is out and another may go
         self._batches: set[asyncio.Task[None]] = set()
+        self._is_unsure = False  # an answer was lost: messages may be held of which nobody knows
         self._is_stopped = False
 
     # ---- what makes it move
@@ -206,10 +209,15 @@ class Consumer:
             self._room = self._batch_size
             self._arm(now_ms + LOOK_MS)
             return None
+        if self._is_unsure and not self._batches:
+            await self._engine.release(self._owner)
+            self._is_unsure = False
         state = await self._engine.look(self._batch_size, owner=self._owner)
         self._room = self._batch_size - state.ready
         if state.oldest_ms is not None and (self._room <= 0 or state.oldest_ms + self._timeout_ms <= now_ms):
+            self._is_unsure = True
             batch = await self._engine.take(self._batch_size, owner=self._owner, lease_ms=LEASE_MS)
+            self._is_unsure = False
             if batch:
                 return isolate, batch
         times = [state.next_ms, None if state.oldest_ms is None else state.oldest_ms + self._timeout_ms]
@@ -227,7 +235,7 @@ class Consumer:
 
     async def _deliver(self, isolate: Isolate, batch: list[TakenMessage]) -> None:
         """Run the handler on a batch, and do what it decided."""
-        controller = QueueController(self._queue, batch, await self._backlog())
+        controller = QueueController(self._queue, batch, await self._waiting_behind())
         leases = [message.lease for message in batch]
         renewal = _Renewal(self._clock, partial(self._engine.extend, leases, lease_ms=LEASE_MS))
         waits = not isolate.realm.compat.enabled("queue_consumer_no_wait_for_wait_until")
@@ -243,20 +251,26 @@ class Consumer:
             )
         finally:
             renewal.stop()
-        await self._insist(partial(self._settle, batch, controller, succeeded=occurrence.succeeded))
+        await self._settle(batch, controller, succeeded=occurrence.succeeded)
 
-    async def _insist(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do what ends leases, again and again: nobody else can as long as this process lives."""
+    async def _waiting_behind(self) -> Backlog:
+        try:
+            return await self._backlog()
+        except EngineError as error:  # the batch is taken, and is to be delivered
+            _log.warning("what waits in the queue %s cannot be counted: %s", self._queue, error)
+            return Backlog(0, 0, None)
+
+    async def _insist(self, work: Callable[[], Awaitable[object]]) -> bool:
+        """Do what ends leases, again and again: nobody else can as long as this process lives; tells whether it did."""
         while True:
             try:
-                return await work()
+                await work()
+                return True
             except EngineError as error:
                 _log.error("the queue %s cannot be written, a batch waits to be settled: %s", self._queue, error)
                 if self._is_stopped:
-                    return None
-                passed = asyncio.get_running_loop().create_future()
-                self._clock.call_at(self._clock.now_ms() + LOOK_MS, partial(_finish, passed))
-                await passed
+                    return False
+                await asyncio.sleep(AGAIN_S)  # not the clock's: whoever moves that one waits for this batch
 
     async def _settle(self, batch: list[TakenMessage], controller: QueueController, *, succeeded: bool) -> None:
         result = controller.result
@@ -271,15 +285,20 @@ class Consumer:
                 again.append((message.lease, now_ms + 1000 * result.delay_s(message.id, self._retry_delay_s)))
             else:
                 dead.append(message)
-        if dead:
-            await self._end(dead)
+        # Each by itself: what failed is done again, and what has happened is not.
+        if dead and await self._insist(partial(self._end, dead)):
             done += [message.lease for message in dead]
-        await self._engine.settle(done, again)
-        if again:
+        if await self._insist(partial(self._engine.settle, done, again)) and again:
             self._arm(min(when_ms for _, when_ms in again))
 
     async def _end(self, dead: list[TakenMessage]) -> None:
         """Move messages whose attempts are used up to the dead letter queue, or tell that they are lost."""
+        if self._dead_letter_queue is not None:
+            # First there, then gone here: a crash in between doubles messages and loses none.
+            await self._bury(
+                self._dead_letter_queue,
+                [NewMessage(message.id, message.body, message.content_type, message.sent_at_ms, 0) for message in dead],
+            )
         count = f"{self._max_attempts} failed attempt{'' if self._max_attempts == 1 else 's'}"
         for message in dead:
             if self._dead_letter_queue is None:
@@ -292,12 +311,6 @@ class Consumer:
                     self._dead_letter_queue,
                     count,
                 )
-        if self._dead_letter_queue is not None:
-            # First there, then gone here: a crash in between doubles messages and loses none.
-            await self._bury(
-                self._dead_letter_queue,
-                [NewMessage(message.id, message.body, message.content_type, message.sent_at_ms, 0) for message in dead],
-            )
 
 
 class _Renewal:
@@ -321,11 +334,6 @@ class _Renewal:
             await self._extend()
         except EngineError as error:
             _log.warning("a batch may be delivered twice: its lease could not be extended: %s", error)
-
-
-def _finish(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 def _or(value: Any, default: Any) -> Any:

@@ -55,6 +55,33 @@ async def test_calls_of_one_stub_arrive_in_the_order_they_were_made(runtime, cod
     assert order == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("woken", [False, True])
+async def test_a_caller_that_leaves_before_its_call_has_begun_holds_up_no_other(runtime, code, woken):
+    order = []
+
+    async def note(_target, number):
+        order.append(number)
+
+    async def wait_for(promise):
+        await promise
+
+    code["note"] = note
+    one = stub(runtime)
+    calls = [one.do("note", number) for number in range(4)]
+    leaving = [wait_for(calls[number]) for number in (1, 2)]
+    for waiting in leaving:
+        waiting.send(None)  # it stands in line
+    if woken:
+        await calls[0]
+    for waiting in leaving:
+        with pytest.raises(asyncio.CancelledError):
+            waiting.throw(asyncio.CancelledError())
+    await asyncio.wait_for(wait_for(calls[3]), 10)
+    await calls[0]
+    await asyncio.wait_for(wait_for(one.do("note", 4)), 10)
+    assert order == [0, 3, 4]
+
+
 async def test_a_class_of_another_worker_stores_there(runtime):
     where = await stub(runtime, binding="OTHER").where()
     assert show(where) == "['other', 1]"

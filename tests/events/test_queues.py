@@ -13,7 +13,8 @@ import pytest
 from pyworkers.clock import ManualClock
 from pyworkers.config import load_project
 from pyworkers.engines.queues import NewMessage
-from pyworkers.errors import ConfigError, EngineError
+from pyworkers.errors import ConfigError, EngineBusy, EngineError
+from pyworkers.runtime import queue_consumer
 from pyworkers.runtime.queues import WORKER_OWNER
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.stores import Stores
@@ -153,6 +154,61 @@ def test_messages_whose_attempts_are_used_up_go_to_the_dead_letter_queue(tmp_pat
         assert (await bench.runtime.queues.queue("jobs").engine.backlog()).count == 0
 
     run(tmp_path, 'max_retries = 1\nmax_batch_timeout = 0\ndead_letter_queue = "dead"', program)
+
+
+class FailsOnce:
+    """Does what it stands for, but once it fails, before it or after it."""
+
+    def __init__(self, work: Any, *, is_done: bool = False) -> None:
+        self._work = work
+        self._is_done = is_done
+        self._has_failed = False
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._has_failed:
+            return await self._work(*args, **kwargs)
+        self._has_failed = True
+        if self._is_done:
+            await self._work(*args, **kwargs)
+        raise EngineBusy("it is locked")
+
+
+def test_a_dead_letter_is_there_once_where_the_batch_is_settled_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def program(bench: Bench) -> None:
+        engine = bench.runtime.queues.queue("jobs").engine
+        monkeypatch.setattr(queue_consumer, "AGAIN_S", 0.0)
+        monkeypatch.setattr(engine, "settle", FailsOnce(engine.settle))
+        await bench.send({"act": "retry"})
+        await bench.clock.advance(10)
+        taken = await bench.runtime.queues.queue("dead").engine.take(10, owner="test", lease_ms=1000)
+        assert [message.body for message in taken] == [b'{"act":"retry"}']
+        assert await engine.release("") == 0
+
+    run(tmp_path, 'max_retries = 0\nmax_batch_timeout = 0\ndead_letter_queue = "dead"', program)
+    texts = [record.getMessage() for record in caplog.records if record.name == "pyworkers.queues"]
+    assert [text.split('"', 1)[0] for text in texts] == [
+        "Moved message ",
+        "the queue jobs cannot be written, a batch waits to be settled: it is locked",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "is_done", "attempts"), [("take", True, 2), ("take", False, 1), ("backlog", False, 1)]
+)
+def test_messages_come_though_the_storage_failed_while_they_were_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, *, is_done: bool, attempts: int
+) -> None:
+    async def program(bench: Bench) -> None:
+        engine = bench.runtime.queues.queue("jobs").engine
+        await bench.send("first")
+        monkeypatch.setattr(engine, method, FailsOnce(getattr(engine, method), is_done=is_done))
+        await bench.clock.advance(10)
+        assert bench.batches == [("jobs", [("first", attempts)])]
+        assert await engine.release("") == 0
+
+    run(tmp_path, "max_batch_timeout = 1", program)
 
 
 def test_without_a_dead_letter_queue_they_are_dropped_with_a_word(

@@ -9,8 +9,10 @@ that is not whole. What a killed process left behind is removed when the caches 
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +25,7 @@ from pyworkers.clock import Clock, SystemClock
 from pyworkers.engines.cache.protocol import CachedResponse
 from pyworkers.engines.files import FilePieces, OpenFile
 from pyworkers.engines.sqlite import open_database, sqlite_errors
-from pyworkers.engines.work_thread import WorkThread
+from pyworkers.engines.work_thread import WorkThread, outlast
 from pyworkers.errors import EngineClosed, EngineError
 
 R = TypeVar("R")
@@ -151,7 +153,10 @@ class SqliteCacheEngine:
                     hint="check the folder's permissions and the free space",
                 ) from error
 
-        return await self._thread.run(run)
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._thread.submit(run, future)
+        # What the thread still writes to must not be closed, nor removed, because a caller no longer waits.
+        return await outlast(future)
 
     def _database(self) -> apsw.Connection:
         if self._connection is not None:
@@ -194,6 +199,7 @@ class SqliteCacheEngine:
             database.execute(_PUT, row)
             replaced += self._sweep(database)
             database.execute("COMMIT")
+            writer.keep()
         except BaseException:
             if database.in_transaction:
                 database.execute("ROLLBACK")
@@ -218,10 +224,12 @@ class SqliteCacheEngine:
                 path.unlink(missing_ok=True)
 
     def _unlink(self, files: Any) -> None:
+        """Remove files that no row names; what cannot be removed fails no call that has happened."""
         if self._folder is not None:
             for file in files:
                 if file is not None:
-                    (self._folder / file).unlink(missing_ok=True)
+                    with suppress(OSError):  # an orphan is tried again when the caches are opened
+                        (self._folder / file).unlink(missing_ok=True)
 
 
 class _BodyWriter:
@@ -264,8 +272,12 @@ class _BodyWriter:
         self._file.close()
         return None, self._path.name
 
+    def keep(self) -> None:
+        """The body is a response's now: nothing drops it."""
+        self._file = None
+
     def abort(self) -> None:
-        """Drop what was written."""
+        """Drop what was written, unless it is kept."""
         if self._file is not None and self._path is not None:
             self._file.close()
             self._path.unlink(missing_ok=True)

@@ -9,7 +9,6 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from itertools import groupby
 from time import perf_counter, thread_time
 from typing import Final
@@ -18,7 +17,15 @@ from pyworkers.engines.d1.authorizer import Authorizer
 from pyworkers.engines.d1.connection import D1Connection, Rows
 from pyworkers.engines.d1.counting import RowCounter
 from pyworkers.engines.d1.deadline import Deadline
-from pyworkers.engines.d1.known import STATEMENTS_KNOWN, Known, KnownStatements, Pace, may_be_brief, params_of, sql_of
+from pyworkers.engines.d1.known import (
+    Known,
+    KnownStatements,
+    Pace,
+    begins_as_reading,
+    may_be_brief,
+    params_of,
+    sql_of,
+)
 from pyworkers.engines.d1.limited import Rewritten, rewrite_limited
 from pyworkers.engines.d1.protocol import (
     D1Answer,
@@ -30,13 +37,12 @@ from pyworkers.engines.d1.protocol import (
     SqlError,
     StatementRefused,
 )
-from pyworkers.engines.d1.split import split_statements
+from pyworkers.engines.d1.split import checked, split_statements
 from pyworkers.errors import EngineBusy
 
 # How long a call may take while the event loop waits for it.
 AT_ONCE_S: Final = 0.002
 
-_READING: Final = ("select", "pragma", "explain", "values")
 # The platform keeps its own things in a table of this name, which listings show. Key 2 counts the calls.
 _METADATA: Final = """CREATE TABLE IF NOT EXISTS _cf_METADATA (
         key INTEGER PRIMARY KEY,
@@ -138,7 +144,7 @@ class Database:
     def _run(self, connection: D1Connection, statements: Sequence[D1Statement], limit_s: float) -> D1Answer:
         self._deadline.begin(limit_s)
         is_reading = all(self._is_reading(statement.sql) for statement in statements)
-        size_before = self._size_bytes
+        before, is_done = (self._size_bytes, self._bookmark, self._has_metadata), False
         results: list[D1Result] = []
         is_one_query = self._has_metadata and len(statements) == 1 and self._is_known_query(statements[0].sql)
         try:
@@ -154,6 +160,7 @@ class Database:
             bookmark = self._count_call(connection, is_reading=is_reading)
             if not is_one_query:
                 self._settle(connection, "commit")
+            is_done = True
         except SqlError as error:
             explained = self._explained(error)
             if isinstance(explained, SqlError):
@@ -161,9 +168,10 @@ class Database:
             raise explained from error
         finally:
             self._authorizer.is_trusted = True
-            if connection.in_transaction:
-                self._size_bytes = size_before
-                self._settle(connection, "rollback")
+            if not is_done:
+                self._size_bytes, self._bookmark, self._has_metadata = before
+                if connection.in_transaction:
+                    self._settle(connection, "rollback")
         return D1Answer(results, bookmark)
 
     def _settle(self, connection: D1Connection, how: str) -> None:
@@ -194,7 +202,7 @@ class Database:
 
     def _is_reading(self, sql: str) -> bool:
         known = self._known.get(sql)
-        return _begins_as_reading(sql) if known is None else not known.plan.writes
+        return begins_as_reading(sql) if known is None else not known.plan.writes
 
     def _is_known_query(self, sql: str) -> bool:
         return sql[:6].lower() == "select" and self._known.get(sql) is not None
@@ -297,13 +305,13 @@ class Database:
         for piece in early:
             self._authorizer.is_new = True
             try:
-                connection.step(_statement(piece))
+                connection.step(checked(piece))
             except StatementRefused as error:
                 is_count = error.refusal is Refusal.PARAMETER_COUNT
                 raise StatementRefused(Refusal.EARLY_PARAMETERS) if is_count else error from error
         known = self._known.get(last)
         self._authorizer.is_trusted = True
-        rewritten = rewrite_limited(_statement(last), connection) if known is None else Rewritten(known.sql)
+        rewritten = rewrite_limited(checked(last), connection) if known is None else Rewritten(known.sql)
         self._authorizer.is_trusted = False
         self._authorizer.is_new = True
         try:
@@ -389,14 +397,3 @@ class Database:
 
 def _count(value: object) -> int:
     return value if isinstance(value, int) else 0
-
-
-@lru_cache(maxsize=STATEMENTS_KNOWN)
-def _begins_as_reading(sql: str) -> bool:
-    return sql.lstrip()[:7].lower().startswith(_READING)
-
-
-def _statement(piece: str) -> str:
-    if not piece:
-        raise StatementRefused(Refusal.NO_STATEMENT)
-    return piece

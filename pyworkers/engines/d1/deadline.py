@@ -44,7 +44,8 @@ class Deadline:
         """Tell whether what runs is to end now; SQLite asks while it works."""
         if self._is_lifted:
             return False
-        if self._now() > self.at_s:
+        # An interruption comes from another thread: it may have come while the moment was being set.
+        if self._is_interrupted or self._now() > self.at_s:
             self.has_passed = True
         return self.has_passed
 

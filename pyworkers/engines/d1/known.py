@@ -6,6 +6,7 @@ import math
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final, NamedTuple
@@ -24,6 +25,7 @@ MAX_DOUBTED_RUNS: Final = 1_000
 
 # A DELETE without a condition is one of SQLite's instructions, however many rows there are.
 _STEADY: Final = re.compile(r"\s*(select|insert|replace|update|delete\b.*\bwhere)\b", re.IGNORECASE | re.DOTALL)
+_READING: Final = ("select", "pragma", "explain", "values")
 _SIZED: Final = frozenset({str, bytes})
 
 sql_of: Final = itemgetter(0)
@@ -33,6 +35,12 @@ params_of: Final = itemgetter(1)
 def may_be_brief(sql: str) -> bool:
     """Tell whether a statement is of a kind that is brief where it touches little."""
     return _STEADY.match(sql) is not None
+
+
+@lru_cache(maxsize=STATEMENTS_KNOWN)
+def begins_as_reading(sql: str) -> bool:
+    """Tell whether a call of a statement that has not run yet may begin as one that reads."""
+    return sql.lstrip()[:7].lower().startswith(_READING)
 
 
 class Pace:

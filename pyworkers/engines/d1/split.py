@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
+from pyworkers.engines.d1.protocol import Refusal, StatementRefused
+
 # What a semicolon may stand in without ending anything. An unterminated one runs to the end of the text.
 _TOKEN: Final = re.compile(
     r"--[^\n]*|/\*.*?(?:\*/|\Z)|'(?:[^']|'')*(?:'|\Z)|\"(?:[^\"]|\"\")*(?:\"|\Z)|`(?:[^`]|``)*(?:`|\Z)|\[[^\]]*(?:\]|\Z)|;",
@@ -43,3 +45,14 @@ def _pieces(sql: str) -> Iterator[str]:
             start += 1
     if start < len(sql):
         yield sql[start:]
+
+
+def checked(piece: str) -> str:
+    """Return a piece of `split_statements` that holds a statement.
+
+    Raises:
+        StatementRefused: it holds none.
+    """
+    if not piece:
+        raise StatementRefused(Refusal.NO_STATEMENT)
+    return piece

@@ -92,9 +92,12 @@ class SqliteD1Engine:
             statements, future = self._waiting.popleft()
             try:
                 answer = self._run_at_once(statements)
-            except Exception as error:
+            except BaseException as error:
                 if not future.done():
                     future.set_exception(error)
+                if not isinstance(error, Exception):  # ends the loop, perhaps; those that wait still have their turn
+                    future.get_loop().call_soon(self._run_waiting)
+                    raise
                 continue
             if answer is None:
                 self._submit(statements, future)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from weakref import WeakSet
@@ -301,9 +302,12 @@ class SqliteObjectStore:
         if self._is_unsynced:
             self._is_unsynced = False
             database.execute("PRAGMA synchronous = NORMAL")
-        if self._alarm_changed and alarm is not None and alarm[0] is None:
-            self._index.expect(self._object_id, self._name, None)
+        is_removed = self._alarm_changed and alarm is not None and alarm[0] is None
         self._alarm_changed = False
+        if is_removed:
+            # What was written is durable, whatever becomes of the index: it then looks once too often.
+            with suppress(EngineError):
+                self._index.expect(self._object_id, self._name, None)
 
     def rollback(self) -> None:
         """Take back what was written since the last commit."""

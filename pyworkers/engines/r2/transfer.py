@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Final, TypeVar
 
+from pyworkers.engines.work_thread import outlast
+
 R = TypeVar("R")
 
 # How much of a body is read, and how much is gathered to be written, in one trip to a thread.
@@ -17,17 +19,7 @@ async def in_thread(work: Callable[[], R]) -> R:
 
     What a thread still writes to must not be closed, nor its number given to another file.
     """
-    running = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        while not running.done():
-            try:
-                await asyncio.wait([running])
-            except asyncio.CancelledError:
-                continue
-        running.exception()  # nobody else will ask for it
-        raise
+    return await outlast(asyncio.ensure_future(asyncio.to_thread(work)))
 
 
 async def gather(body: bytes | AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes] | None]:

@@ -217,10 +217,11 @@ class SqliteWorkflowEngine:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection.execute
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # a full disk has ended it already
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
 
     def _read(self, sql: str, values: Sequence[Any]) -> list[Any]:
         connection = self._database()

@@ -94,13 +94,16 @@ class DurableObjectStub(Fetcher, js_name="DurableObject", read_only="id"):
 
     async def _turn(self, call: _Call) -> None:
         """Wait until the calls made before this one have begun."""
-        if self._calls[0] is not call:
-            call.waiter = asyncio.get_running_loop().create_future()
-            await call.waiter
-        self._calls.popleft()
-        if self._calls and self._calls[0].waiter is not None:
-            # Once this call has reached the object: it runs on to there without a stop.
-            self._calls[0].waiter.set_result(None)
+        try:
+            if self._calls[0] is not call:
+                call.waiter = asyncio.get_running_loop().create_future()
+                await call.waiter
+        finally:  # a caller that no longer waits keeps nobody waiting
+            is_next = self._calls[0] is call
+            self._calls.remove(call)
+            if is_next and self._calls and self._calls[0].waiter is not None:
+                # Once this call has reached the object: it runs on to there without a stop.
+                _wake(self._calls[0].waiter)
 
     async def _fetch(self, request: Request, call: Any = None, caller: Event | None = None) -> Response:  # type: ignore[override]  # the call's place in line
         from pyworkers.js.redirects import follow_redirects
@@ -194,3 +197,8 @@ def _rough_size(values: Any, depth: int) -> int:
 
 
 __all__ = ["DurableObjectStub", "check_size"]
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():  # else it was cancelled, and has yet to leave the line
+        waiter.set_result(None)

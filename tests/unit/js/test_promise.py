@@ -190,3 +190,22 @@ def test_a_promise_may_wait_for_what_others_await():
         return [await future, await promise, await other, await future]
 
     assert asyncio.run(main()) == [5, 5, 5, 5]
+
+
+@pytest.mark.parametrize("inline", [True, False])
+def test_a_promise_ends_for_all_who_wait_whatever_its_code_raises(inline):
+    class Ended(BaseException):
+        """As SystemExit, which would end the loop, too."""
+
+    async def main():
+        promise = JsPromise.run(fail_later(Ended()))
+
+        async def wait():
+            await promise
+
+        if not inline:
+            await asyncio.sleep(0)  # a task of its own carries it on
+        ended = await asyncio.gather(*(wait() for _ in range(3)), return_exceptions=True)
+        assert [type(error) for error in ended] == [Ended] * 3
+
+    asyncio.run(asyncio.wait_for(main(), 10))

@@ -59,6 +59,10 @@ class Connection(Protocol):
         """Go on with the next request."""
         ...
 
+    def linger(self) -> None:
+        """End what is written, and read for a moment what still comes, so that the answer is not lost with it."""
+        ...
+
 
 class Cycle:
     """One request and response; in the scope's extensions under `EXTENSION`.
@@ -261,7 +265,10 @@ class Cycle:
             self._tell()
         connection = self._connection
         if not self.keep_alive:
-            connection.transport.close()
+            if self._more:
+                connection.linger()
+            else:
+                connection.transport.close()
         connection.on_response_complete()
 
 

@@ -27,6 +27,7 @@ class Wire(asyncio.Transport):
         self.written = b""
         self.protocol: Any = None
         self.is_reading = True
+        self.has_ended = False  # the server's side
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return default
@@ -35,7 +36,7 @@ class Wire(asyncio.Transport):
         self.written += data
 
     def write_eof(self) -> None:
-        return
+        self.has_ended = True
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self.protocol = protocol
@@ -559,3 +560,71 @@ def test_what_is_refused_as_a_first_request_is_refused_as_a_later_one(together: 
     run(main((large,), *too_large))
     run(main((large[:cut], large[cut:]), *too_large))
     run(main((large[:20], large[20:]), *too_large))
+
+
+@pytest.mark.parametrize("second", [b"GET /b HTTP/1.1\r\n\r\n", b"OPTIONS /b HTTP/1.1\r\nHost: h\r\n\r\n"])
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 3\r\n\r\nxyz", b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"]
+)
+def test_a_head_may_begin_in_a_read_that_begins_in_a_body(framing: bytes, second: bytes) -> None:
+    first = b"POST /a HTTP/1.1\r\n" + framing
+    whole = first + second
+
+    async def main(start: int, end: int) -> None:
+        client = Client(echo_target)
+        for data in (whole[:start], whole[start:end], whole[end:]):
+            client.protocol.data_received(data)
+            await turns()
+        assert client.answers == ["POST/a", f"{second.partition(b' ')[0].decode()}/b"]
+        client.leave()
+
+    for start in range(first.index(b"\r\n\r\n"), len(first)):
+        for end in range(len(first), len(first) + 10):
+            run(main(start, end))
+
+
+def test_a_body_that_no_one_read_is_not_taken_for_a_request() -> None:
+    async def main() -> None:
+        client = Client(echo_target)
+        client.protocol.data_received(b"POST /a HTTP/1.1\r\nContent-Length: 22\r\n\r\n")
+        await turns()
+        client.protocol.data_received(b"GET /body HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\nA : 1\r\n\r\n")
+        await turns()
+        assert client.answers == ["POST/a", "ERROR: The headers sent by your client are not valid."]
+        client.leave()
+
+    run(main())
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+@pytest.mark.parametrize("has_left", [True, False])
+def test_an_answer_that_closes_the_connection_under_a_body_is_not_lost(
+    caplog: pytest.LogCaptureFixture, *, has_left: bool, is_answered: bool
+) -> None:
+    async def app(_scope: dict[str, Any], _receive: Any, send: Any) -> None:
+        if is_answered:
+            await answer(send, "x")
+
+    async def main() -> None:
+        client = Client(app)
+        client.protocol.data_received(b"POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 200000\r\n\r\n")
+        client.protocol.data_received(b"x" * 100_000)
+        assert not client.wire.is_reading
+        await turns()
+        assert client.answers == ["x" if is_answered else "Internal Server Error"]
+        assert (client.wire.has_ended, client.wire.is_reading, client.wire.is_closing()) == (True, True, False)
+        client.protocol.data_received(b"x" * 100_000 + b"GET / HTTP/1.1\r\n\r\n")
+        if has_left:
+            client.wire.close()
+            await turns()
+        else:
+            await asyncio.sleep(2)
+            await turns()
+        assert client.wire.is_closing()
+        assert len(client.answers) == 1
+        assert not client.state.tasks
+        assert not client.state.connections
+        await asyncio.sleep(3)
+
+    run(main())
+    assert len(caplog.records) == (0 if is_answered else 1)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from pyworkers.js.headers import RawHeaders
@@ -76,11 +76,13 @@ class Cycle:
     Attributes:
         disconnected: the client has gone, or is to be taken for gone.
         keep_alive: whether the connection takes another request.
+        on_lost: called when the client goes before the response is complete.
     """
 
     __slots__ = (
         *("_chunked", "_closing", "_has_news", "_is_head", "_left", "_more", "_connection", "_pieces", "_size"),
-        *("_waiter", "disconnected", "expects_continue", "keep_alive", "response_complete", "response_started"),
+        *("_waiter", "disconnected", "expects_continue", "keep_alive", "on_lost", "response_complete"),
+        "response_started",
     )
 
     def __init__(
@@ -98,6 +100,7 @@ class Cycle:
         self.keep_alive = keep_alive
         self.expects_continue = expects_continue
         self.disconnected = False
+        self.on_lost: Callable[[], object] | None = None
         # The request's body: what has come of it and nobody has received.
         self._pieces: list[bytes] | tuple[()] = ()
         self._size = 0
@@ -149,6 +152,8 @@ class Cycle:
         """The client has gone."""
         if not self.response_complete:
             self.disconnected = True
+            if self.on_lost is not None:
+                self.on_lost()
         self._tell()
 
     async def receive(self) -> dict[str, Any]:
@@ -270,6 +275,12 @@ class Cycle:
             else:
                 connection.transport.close()
         connection.on_response_complete()
+
+
+def cycle_of(scope: Mapping[str, Any]) -> Cycle | None:
+    """Return the cycle that a scope belongs to; None where another server made it, and for a WebSocket."""
+    extensions = scope.get("extensions")
+    return None if extensions is None else extensions.get(EXTENSION)
 
 
 def _in_chunks(body: bytes) -> bytes:

@@ -130,6 +130,11 @@ class Cycle:
 
     # ---- the request's body
 
+    @property
+    def has_news(self) -> bool:
+        """Tell whether `receive` would return at once."""
+        return self._has_news
+
     def take(self, piece: bytes) -> None:
         """Take a piece of the body; a client whose body has come needs no word that it may send it."""
         self.expects_continue = False
@@ -144,8 +149,8 @@ class Cycle:
         self._tell()
 
     def end(self) -> None:
-        """The body has come."""
-        self._more = False
+        """The body has come, or there is none: no word is waited for."""
+        self._more = self.expects_continue = False
         self._tell()
 
     def lose(self) -> None:
@@ -154,6 +159,10 @@ class Cycle:
             self.disconnected = True
             if self.on_lost is not None:
                 self.on_lost()
+        self._tell()
+
+    def hurry(self) -> None:
+        """Let `receive` return, be it with nothing."""
         self._tell()
 
     async def receive(self) -> dict[str, Any]:
@@ -204,6 +213,8 @@ class Cycle:
         self, status: int, reason: bytes | None, headers: RawHeaders, body: bytes, *, has_no_length: bool
     ) -> None:
         self.response_started = True
+        if self.expects_continue:
+            self.keep_alive = False  # the client may send the body all the same, or leave it out
         framing = _CHUNKED if has_no_length else b"Content-Length: %d\r\n" % len(body)
         head = message_head(status, reason, headers, (framing,) if self.keep_alive else (*self._closing, framing))
         head.append(_in_chunks(body) if has_no_length else body)
@@ -232,7 +243,9 @@ class Cycle:
 
     def _start(self, status: int, reason: bytes | None, headers: RawHeaders) -> None:
         self.response_started = True
-        self.expects_continue = False
+        if self.expects_continue:  # the body may be what the answer is made of
+            self.expects_continue = False
+            self._connection.transport.write(_CONTINUE)
         length = next((value for name, value in headers if name == b"content-length"), None)
         extra = [] if self.keep_alive else [*self._closing]
         if self._is_head or status in _BODILESS:

@@ -27,6 +27,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 SMALL_BODY_BYTES: Final = 64 * 1024
+_SMALL_BODY_S: Final = 0.02  # how long one is waited for
 _MAX_BUFFER_BYTES: Final = 256 * 1024
 _BODYLESS: Final = frozenset(("GET", "HEAD"))
 _REPLACED: Final = frozenset((b"accept-encoding",))
@@ -81,8 +82,14 @@ class Inbox:
         self.on_gone: Callable[[], object] | None = None
 
     async def read_small(self) -> bytes | None:
-        """Return the body if one message holds it; else None, and `body` gives what came and what follows."""
-        message = await self._receive()
+        """Return the body if it comes soon and one message holds it; else None, and `body` gives all of it."""
+        cycle = cycle_of(self._scope)
+        if cycle is None or cycle.has_news:
+            message = await self._receive()
+        else:  # it may come behind its head, or only once the worker has answered
+            timer = asyncio.get_running_loop().call_later(_SMALL_BODY_S, cycle.hurry)
+            message = await self._receive()
+            timer.cancel()
         self._take(message)
         return self._buffered.popleft() if self._complete and self._buffered else None
 

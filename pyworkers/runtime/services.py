@@ -22,7 +22,7 @@ from pyworkers.js.redirects import follow_redirects
 from pyworkers.js.request import Request
 from pyworkers.js.response import Response
 from pyworkers.js.streams.readable import ReadableStream
-from pyworkers.js.streams.sources import NOT_BYTES
+from pyworkers.js.streams.sources import NOT_BYTES, READABLE
 from pyworkers.js.values import (
     JsException,
     JsObject,
@@ -140,7 +140,11 @@ class Fetcher(JsProxy):
                 _log.error("%s: uncaught, and passed through\n%s", self._service, format_traceback(error).rstrip())
                 return Response(b"", status=500).received(request)
             raise remote_error(error) from None
-        return received_from_afar(response, request)
+        body = response.body_source if request.method == "HEAD" else None
+        received = received_from_afar(response, request)
+        if isinstance(body, ReadableStream) and body.source.state is READABLE:
+            await body.source.cancel(None)  # nobody will read it
+        return received
 
     async def _call(self, method: str, args: tuple[Any, ...], caller: Event | None) -> Any:
         isolate = self._target()

@@ -61,7 +61,7 @@ class App:
         if scope["path"].startswith(self._own_paths) and await self._control(scope, receive, send):
             return
         front = self._front
-        inbox = Inbox(receive)
+        inbox = Inbox(receive, scope)
         exchange = Exchange(scope, send, self._log, full_tracebacks=self._full_tracebacks, front=front, inbox=inbox)
         try:
             request = await make_request(scope, inbox, front)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from pyworkers.js.headers import RawHeaders
@@ -59,6 +59,10 @@ class Connection(Protocol):
         """Go on with the next request."""
         ...
 
+    def linger(self) -> None:
+        """End what is written, and read for a moment what still comes, so that the answer is not lost with it."""
+        ...
+
 
 class Cycle:
     """One request and response; in the scope's extensions under `EXTENSION`.
@@ -72,11 +76,13 @@ class Cycle:
     Attributes:
         disconnected: the client has gone, or is to be taken for gone.
         keep_alive: whether the connection takes another request.
+        on_lost: called when the client goes before the response is complete.
     """
 
     __slots__ = (
         *("_chunked", "_closing", "_has_news", "_is_head", "_left", "_more", "_connection", "_pieces", "_size"),
-        *("_waiter", "disconnected", "expects_continue", "keep_alive", "response_complete", "response_started"),
+        *("_waiter", "disconnected", "expects_continue", "keep_alive", "on_lost", "response_complete"),
+        "response_started",
     )
 
     def __init__(
@@ -94,6 +100,7 @@ class Cycle:
         self.keep_alive = keep_alive
         self.expects_continue = expects_continue
         self.disconnected = False
+        self.on_lost: Callable[[], object] | None = None
         # The request's body: what has come of it and nobody has received.
         self._pieces: list[bytes] | tuple[()] = ()
         self._size = 0
@@ -123,6 +130,11 @@ class Cycle:
 
     # ---- the request's body
 
+    @property
+    def has_news(self) -> bool:
+        """Tell whether `receive` would return at once."""
+        return self._has_news
+
     def take(self, piece: bytes) -> None:
         """Take a piece of the body; a client whose body has come needs no word that it may send it."""
         self.expects_continue = False
@@ -137,14 +149,20 @@ class Cycle:
         self._tell()
 
     def end(self) -> None:
-        """The body has come."""
-        self._more = False
+        """The body has come, or there is none: no word is waited for."""
+        self._more = self.expects_continue = False
         self._tell()
 
     def lose(self) -> None:
         """The client has gone."""
         if not self.response_complete:
             self.disconnected = True
+            if self.on_lost is not None:
+                self.on_lost()
+        self._tell()
+
+    def hurry(self) -> None:
+        """Let `receive` return, be it with nothing."""
         self._tell()
 
     async def receive(self) -> dict[str, Any]:
@@ -195,6 +213,8 @@ class Cycle:
         self, status: int, reason: bytes | None, headers: RawHeaders, body: bytes, *, has_no_length: bool
     ) -> None:
         self.response_started = True
+        if self.expects_continue:
+            self.keep_alive = False  # the client may send the body all the same, or leave it out
         framing = _CHUNKED if has_no_length else b"Content-Length: %d\r\n" % len(body)
         head = message_head(status, reason, headers, (framing,) if self.keep_alive else (*self._closing, framing))
         head.append(_in_chunks(body) if has_no_length else body)
@@ -223,7 +243,9 @@ class Cycle:
 
     def _start(self, status: int, reason: bytes | None, headers: RawHeaders) -> None:
         self.response_started = True
-        self.expects_continue = False
+        if self.expects_continue:  # the body may be what the answer is made of
+            self.expects_continue = False
+            self._connection.transport.write(_CONTINUE)
         length = next((value for name, value in headers if name == b"content-length"), None)
         extra = [] if self.keep_alive else [*self._closing]
         if self._is_head or status in _BODILESS:
@@ -261,8 +283,17 @@ class Cycle:
             self._tell()
         connection = self._connection
         if not self.keep_alive:
-            connection.transport.close()
+            if self._more:
+                connection.linger()
+            else:
+                connection.transport.close()
         connection.on_response_complete()
+
+
+def cycle_of(scope: Mapping[str, Any]) -> Cycle | None:
+    """Return the cycle that a scope belongs to; None where another server made it, and for a WebSocket."""
+    extensions = scope.get("extensions")
+    return None if extensions is None else extensions.get(EXTENSION)
 
 
 def _in_chunks(body: bytes) -> bytes:

@@ -18,7 +18,7 @@ from pyworkers.js.headers import RawHeaders, in_wire_order
 from pyworkers.js.response import Response
 from pyworkers.js.streams.readable import ReadableStream
 from pyworkers.js.values import JsException
-from pyworkers.server.cycle import EXTENSION
+from pyworkers.server.cycle import cycle_of
 from pyworkers.server.encoding import CODINGS, NotAcceptable, choose_coding, encoded
 from pyworkers.server.front import WRANGLER, Front
 from pyworkers.server.ingress import Refused, Scope, Send, accept_encoding
@@ -152,8 +152,7 @@ def _send_at_once(
     has_no_length: bool = False,
 ) -> Coroutine[Any, Any, None] | None:
     """Send a whole response in one write, or by the coroutine that is returned where the client is slow."""
-    extensions = scope.get("extensions")
-    cycle = None if extensions is None else extensions.get(EXTENSION)
+    cycle = cycle_of(scope)
     if cycle is not None and cycle.answer(status, reason, headers, body, has_no_length=has_no_length):
         return None
     headers = [_CHUNKED if has_no_length else (b"content-length", b"%d" % len(body)), *headers]

@@ -12,7 +12,7 @@ from pyworkers.runtime.events import EVENT, Event
 from pyworkers.runtime.handlers import AN_ERROR_RESPONSE, NO_FETCH, NOT_A_RESPONSE
 from pyworkers.runtime.limits import CpuLimitExceeded
 from pyworkers.server.access import GONE, AccessLog, Prints
-from pyworkers.server.cycle import EXTENSION
+from pyworkers.server.cycle import cycle_of
 from pyworkers.server.egress import StreamFailed, send_bytes, send_failure, send_refusal
 from pyworkers.server.errors import TEXT, describe_failure, error_body
 from pyworkers.server.front import WRANGLER, Front
@@ -103,7 +103,7 @@ class Exchange:
         """Something escaped the worker: answer 500, or cut a response that has begun."""
         if isinstance(error, Refused):
             self.status = error.status
-            cycle = (self._scope.get("extensions") or {}).get(EXTENSION)
+            cycle = cycle_of(self._scope)
             if cycle is not None and error.closes:
                 cycle.keep_alive = False
             await send_refusal(self._send, error)
@@ -146,7 +146,7 @@ class Exchange:
 
     def _cut(self) -> None:
         self._is_cut = True
-        cycle = (self._scope.get("extensions") or {}).get(EXTENSION)
+        cycle = cycle_of(self._scope)
         if cycle is not None:
             cycle.cut()
 

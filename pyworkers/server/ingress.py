@@ -18,6 +18,7 @@ from pyworkers.js.streams.readable import ReadableStream
 from pyworkers.js.url import href_of, parse_url
 from pyworkers.js.values import JsException
 from pyworkers.server.cf import incoming_cf
+from pyworkers.server.cycle import cycle_of
 from pyworkers.server.front import WRANGLER, Front
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -26,6 +27,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 SMALL_BODY_BYTES: Final = 64 * 1024
+_SMALL_BODY_S: Final = 0.02  # how long one is waited for
 _MAX_BUFFER_BYTES: Final = 256 * 1024
 _BODYLESS: Final = frozenset(("GET", "HEAD"))
 _REPLACED: Final = frozenset((b"accept-encoding",))
@@ -59,12 +61,17 @@ class Inbox:
 
     Args:
         receive: the ASGI callable.
+        scope: of the request.
     """
 
-    __slots__ = ("_arrived", "_buffered", "_bytes", "_complete", "_read", "_receive", "_task", "is_gone", "on_gone")
+    __slots__ = (
+        *("_arrived", "_buffered", "_bytes", "_complete", "_read", "_receive", "_scope", "_task"),
+        *("is_gone", "on_gone"),
+    )
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, scope: Scope) -> None:
         self._receive = receive
+        self._scope = scope
         self._buffered: deque[bytes] | tuple[()] = ()
         self._bytes = 0
         self._complete = False
@@ -75,8 +82,14 @@ class Inbox:
         self.on_gone: Callable[[], object] | None = None
 
     async def read_small(self) -> bytes | None:
-        """Return the body if one message holds it; else None, and `body` gives what came and what follows."""
-        message = await self._receive()
+        """Return the body if it comes soon and one message holds it; else None, and `body` gives all of it."""
+        cycle = cycle_of(self._scope)
+        if cycle is None or cycle.has_news:
+            message = await self._receive()
+        else:  # it may come behind its head, or only once the worker has answered
+            timer = asyncio.get_running_loop().call_later(_SMALL_BODY_S, cycle.hurry)
+            message = await self._receive()
+            timer.cancel()
         self._take(message)
         return self._buffered.popleft() if self._complete and self._buffered else None
 
@@ -121,14 +134,33 @@ class Inbox:
     async def _pump(self) -> None:
         while not self.is_gone:
             if self._bytes > _MAX_BUFFER_BYTES:
-                self._read = asyncio.Event()
-                await self._read.wait()
+                await self._room()
                 continue
             self._take(await self._receive())
             if self._arrived is not None:
                 self._arrived.set()
         if self.on_gone is not None:
             self.on_gone()
+
+    async def _room(self) -> None:
+        """Wait until something is read, or the client has gone: `receive` would go on reading to tell of that."""
+        self._read = asyncio.Event()
+        cycle = cycle_of(self._scope)
+        if cycle is None:
+            await self._read.wait()
+        elif cycle.disconnected:
+            self._lose()
+        else:
+            cycle.on_lost = self._lose
+            try:
+                await self._read.wait()
+            finally:
+                cycle.on_lost = None
+
+    def _lose(self) -> None:
+        self.is_gone = True
+        if self._read is not None:
+            self._read.set()
 
     def _take(self, message: Message) -> None:
         if message["type"] != "http.request":

@@ -80,10 +80,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._read = data
         self._read_bytes = len(data)
         self._idle_since_s = None
-        if not self._in_headers:
-            self._feed(data)
-            return
-        if not self._header_bytes:
+        if self._in_headers and not self._header_bytes:
             if data[:4] not in _COMMON and (method := _METHOD.match(data)) and not is_method(method[1]):
                 self._refuse_method(method[1])
                 return
@@ -160,7 +157,7 @@ class HttpProtocol(HttpToolsProtocol):
             is_head=scope["method"] == "HEAD",
             keep_alive=keep_alive,
             closing=_CLOSE if keep_alive else self._closing(version),
-            expects_continue=self.expect_100_continue,
+            expects_continue=self.expect_100_continue and version != "1.0",
         )
         scope["extensions"] = {EXTENSION: cycle}
         if not self._is_free():
@@ -199,6 +196,12 @@ class HttpProtocol(HttpToolsProtocol):
         self._idle_since_s = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._end_idle)
+
+    def linger(self) -> None:
+        """End what is written, and go on reading for a moment: closing at once would reset the connection."""
+        self._refused_bytes = 0
+        self.transport.write_eof()
+        self.loop.call_later(_LINGER_S, self.transport.close)
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection to the WebSocket protocol, which is imported by the first that needs it."""
@@ -267,7 +270,8 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._end_http(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            if self._in_headers and not self._header_bytes and self._refused_bytes is None and self._is_free():
+            begins = self._in_headers and self._read and not self._header_bytes  # the head, with this read
+            if begins and self._refused_bytes is None and self._is_free():
                 self._feed_as_read(data)
             else:
                 self._refuse_invalid(data, error)
@@ -347,10 +351,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(501, _NO_METHOD)
 
     def _refuse(self, status: int, why: str, *, answer: bytes = b"") -> None:
-        """Answer, after the answers that are due before it, and go on reading for a moment.
-
-        Closing at once would reset the connection and lose the answer.
-        """
+        """Answer, after the answers that are due before it, and end the connection."""
         self._refused_bytes = 0
         if self._turns.is_owing:
             self._due = status, why, answer
@@ -361,8 +362,7 @@ class HttpProtocol(HttpToolsProtocol):
             b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %d\r\n%s\r\n%s"
             % (status, reason_of(status), len(answer or text), kind, answer or text)
         )
-        self.transport.write_eof()
-        self.loop.call_later(_LINGER_S, self.transport.close)
+        self.linger()
         method, target = self._request_line()
         self._on_refused(method.decode("latin-1"), target.decode("latin-1"), status, why)
 

@@ -12,6 +12,7 @@ import pytest
 
 from pyworkers.clock import ManualClock
 from pyworkers.config import load_project
+from pyworkers.js.primitives import jsnull
 from pyworkers.js.scope import module as js
 from pyworkers.js.streams.readable import ReadableStream
 from pyworkers.js.values import JsException, JsObject, JsProxy
@@ -27,6 +28,9 @@ class Default(WorkerEntrypoint):
     async def fetch(self, request):
         if "through" in request.url:
             self.ctx.passThroughOnException()
+        if "stream" in request.url:
+            pull = lambda controller: controller.enqueue(js.TextEncoder.new().encode("x"))
+            return js.Response.new(js.ReadableStream.new(pull=pull, cancel=lambda reason: print("cancelled", reason)))
         raise js.TypeError.new("target boom")
 
     async def readStream(self, stream):
@@ -101,6 +105,15 @@ def test_streams_of_bytes_cross_both_ways_and_stay_behind_locked(tmp_path: Path)
         assert stream.locked or stream.disturbed
         found = await service.makeStream("text")
         assert await js.Response.new(found).text() == "text"
+
+    run(tmp_path, program)
+
+
+def test_the_body_of_an_answer_to_head_is_cancelled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def program(service: Any) -> None:
+        response = await service.fetch("http://h/stream", JsObject({"method": "HEAD"}))
+        assert (response.status, response.body) == (200, jsnull)
+        assert capsys.readouterr().out == "cancelled None\n"
 
     run(tmp_path, program)
 

@@ -853,3 +853,51 @@ def test_a_request_is_freed_with_its_answer() -> None:
             assert not left
 
     run(main())
+
+
+EXPECTING = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+
+
+def test_an_answer_before_the_word_to_send_the_body_closes_the_connection() -> None:
+    """Curl and Java's client send their next request in the place of the body."""
+
+    async def main() -> None:
+        async with serving(hello) as served:
+            reader, writer = await served.connect()
+            writer.write(EXPECTING)
+            status, headers, body = parse(await reader.read())
+            assert (status, headers["connection"], body) == (200, "close", b"hello")
+            await leave(writer)
+
+    run(main())
+
+
+def test_an_answer_made_of_a_body_that_waits_for_word_is_whole() -> None:
+    async def handler(request: Request) -> Response:
+        return Response.js_new(request.body)
+
+    async def main() -> None:
+        async with serving(handler) as served:
+            reader, writer = await served.connect()
+            writer.write(EXPECTING)
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(b"helloGET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            head, _, rest = (await reader.read()).partition(b"\r\n\r\n")
+            assert head == b"HTTP/1.1 200 OK\r\nContent-Length: 5"
+            assert rest.startswith(b"helloHTTP/1.1 200 OK\r\n")
+            await leave(writer)
+
+    run(main())
+
+
+def test_a_worker_that_does_not_read_a_small_body_does_not_wait_for_it() -> None:
+    async def main() -> None:
+        async with serving(hello) as served:
+            reader, writer = await served.connect()
+            writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n")
+            assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 OK\r\n")
+            writer.write(b"abcdeGET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 OK\r\n")
+            await leave(writer)
+
+    run(main())

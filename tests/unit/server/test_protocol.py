@@ -5,100 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from uvicorn import Config
-from uvicorn.server import ServerState
+from wired import IDLE_S, Client, Wire, answer, turns
 
-from pyworkers.server.protocol import HttpProtocol
 from tests.loop_time import run
-
-App = Callable[[dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
-IDLE_S = 75
-
-
-class Wire(asyncio.Transport):
-    """A transport that keeps what is written; closing it is told in the loop's next turn, as by a real one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = b""
-        self.protocol: Any = None
-        self.is_reading = True
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return default
-
-    def write(self, data: Any) -> None:
-        self.written += data
-
-    def write_eof(self) -> None:
-        return
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self.protocol = protocol
-
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        assert self.protocol is not None
-        return self.protocol
-
-    def is_closing(self) -> bool:
-        return self.protocol is None
-
-    def close(self) -> None:
-        protocol, self.protocol = self.protocol, None
-        if protocol is not None:
-            asyncio.get_running_loop().call_soon(protocol.connection_lost, None)
-
-    def abort(self) -> None:
-        self.close()
-
-    def pause_reading(self) -> None:
-        self.is_reading = False
-
-    def resume_reading(self) -> None:
-        self.is_reading = True
-
-
-class Client:
-    """The far end of a connection to an application."""
-
-    def __init__(self, app: App, wire: Wire | None = None) -> None:
-        config = Config(app, log_config=None, lifespan="off", interface="asgi3", timeout_keep_alive=IDLE_S)
-        config.load()
-        self.state = ServerState()
-        self.wire = wire or Wire()
-        self.protocol = self.wire.protocol = HttpProtocol(config, self.state, {})
-        self.protocol.connection_made(self.wire)
-
-    def get(self, *targets: str) -> None:
-        """Ask for targets, all at once."""
-        text = "".join(f"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n" for target in targets)
-        self.protocol.data_received(text.encode())
-
-    def leave(self) -> None:
-        """Go away."""
-        self.wire.protocol = None
-        self.protocol.connection_lost(None)
-
-    @property
-    def answers(self) -> list[str]:
-        """The bodies that came; each is one word."""
-        return [part.rpartition("\r\n")[2] for part in self.wire.written.decode().split("HTTP/1.1 ")[1:]]
-
-
-async def answer(send: Callable[[Any], Awaitable[None]], body: str) -> None:
-    headers = [(b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body.encode()})
-
-
-async def turns() -> None:
-    """Let everything that is ready happen."""
-    for _ in range(10):
-        await asyncio.sleep(0)
 
 
 def test_requests_of_one_connection_are_served_in_turn() -> None:
@@ -323,7 +235,7 @@ def test_no_word_to_go_on_comes_once_the_response_has_begun() -> None:
             b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
         )
         await turns()
-        assert client.wire.written == b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        assert client.wire.written == (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         client.leave()
 
     run(main())
@@ -559,3 +471,71 @@ def test_what_is_refused_as_a_first_request_is_refused_as_a_later_one(together: 
     run(main((large,), *too_large))
     run(main((large[:cut], large[cut:]), *too_large))
     run(main((large[:20], large[20:]), *too_large))
+
+
+@pytest.mark.parametrize("second", [b"GET /b HTTP/1.1\r\n\r\n", b"OPTIONS /b HTTP/1.1\r\nHost: h\r\n\r\n"])
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 3\r\n\r\nxyz", b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"]
+)
+def test_a_head_may_begin_in_a_read_that_begins_in_a_body(framing: bytes, second: bytes) -> None:
+    first = b"POST /a HTTP/1.1\r\n" + framing
+    whole = first + second
+
+    async def main(start: int, end: int) -> None:
+        client = Client(echo_target)
+        for data in (whole[:start], whole[start:end], whole[end:]):
+            client.protocol.data_received(data)
+            await turns()
+        assert client.answers == ["POST/a", f"{second.partition(b' ')[0].decode()}/b"]
+        client.leave()
+
+    for start in range(first.index(b"\r\n\r\n"), len(first)):
+        for end in range(len(first), len(first) + 10):
+            run(main(start, end))
+
+
+def test_a_body_that_no_one_read_is_not_taken_for_a_request() -> None:
+    async def main() -> None:
+        client = Client(echo_target)
+        client.protocol.data_received(b"POST /a HTTP/1.1\r\nContent-Length: 22\r\n\r\n")
+        await turns()
+        client.protocol.data_received(b"GET /body HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\nA : 1\r\n\r\n")
+        await turns()
+        assert client.answers == ["POST/a", "ERROR: The headers sent by your client are not valid."]
+        client.leave()
+
+    run(main())
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+@pytest.mark.parametrize("has_left", [True, False])
+def test_an_answer_that_closes_the_connection_under_a_body_is_not_lost(
+    caplog: pytest.LogCaptureFixture, *, has_left: bool, is_answered: bool
+) -> None:
+    async def app(_scope: dict[str, Any], _receive: Any, send: Any) -> None:
+        if is_answered:
+            await answer(send, "x")
+
+    async def main() -> None:
+        client = Client(app)
+        client.protocol.data_received(b"POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 200000\r\n\r\n")
+        client.protocol.data_received(b"x" * 100_000)
+        assert not client.wire.is_reading
+        await turns()
+        assert client.answers == ["x" if is_answered else "Internal Server Error"]
+        assert (client.wire.has_ended, client.wire.is_reading, client.wire.is_closing()) == (True, True, False)
+        client.protocol.data_received(b"x" * 100_000 + b"GET / HTTP/1.1\r\n\r\n")
+        if has_left:
+            client.wire.close()
+            await turns()
+        else:
+            await asyncio.sleep(2)
+            await turns()
+        assert client.wire.is_closing()
+        assert len(client.answers) == 1
+        assert not client.state.tasks
+        assert not client.state.connections
+        await asyncio.sleep(3)
+
+    run(main())
+    assert len(caplog.records) == (0 if is_answered else 1)

@@ -17,6 +17,7 @@ from pyworkers.engines.d1.connection import (
 )
 from pyworkers.engines.d1.limits import FLOAT_DIGITS, LIMITS, MAX_SQL_BYTES
 from pyworkers.engines.d1.protocol import D1Value, Refusal, SqlError, StatementRefused
+from pyworkers.engines.d1.split import explains
 from pyworkers.engines.sqlite import BUSY_TIMEOUT_MS, LogMover, engine_error, open_database
 
 _UNUSABLE: Final = (apsw.BusyError, apsw.LockedError, apsw.CorruptError, apsw.NotADBError)
@@ -87,7 +88,7 @@ class ApswConnection:
         """Run a statement; return the names of its columns, and its rows."""
         cursor = self._tracing
         try:
-            cursor.execute(sql, params)
+            cursor.execute(sql, params, can_cache=not explains(sql))
             self._look_again(cursor)
             return self._columns, cursor.fetchall()
         except UnicodeDecodeError:
@@ -126,7 +127,7 @@ class ApswConnection:
     def step(self, sql: str) -> None:
         """Run a statement without values whose rows nobody wants."""
         try:
-            self._database.execute(sql, ()).close(True)  # noqa: FBT003 - positional only
+            self._database.execute(sql, (), can_cache=not explains(sql)).close(True)  # noqa: FBT003 - positional only
         except apsw.Error as error:
             raise self._failure(error, sql) from error
 

@@ -46,7 +46,7 @@ class D1Connection(Protocol):
         ...
 
     def query(self, sql: str, params: tuple[D1Value, ...]) -> tuple[list[str], Rows]:
-        """Run a statement; return the names of its columns, and its rows."""
+        """Run a statement; return the names of its columns, and its rows. An EXPLAIN does not stay compiled."""
         ...
 
     def rows(self, sql: str, params: tuple[D1Value, ...]) -> Rows:

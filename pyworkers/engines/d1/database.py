@@ -328,7 +328,7 @@ class Database:
         self._authorizer.is_trusted = True
         plan = self._counter.plan()
         if self._authorizer.counts and plan.is_steady and may_be_brief(run):
-            instructions = {row[1] for row in connection.rows(f"EXPLAIN {run}", params)}
+            instructions = {row[1] for row in connection.query(f"EXPLAIN {run}", params)[1]}
             plan = replace(plan, is_steady="Count" not in instructions)
         self._authorizer.is_trusted = False
         return self._known.learn(sql, run, columns, plan)

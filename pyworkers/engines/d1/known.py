@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from pyworkers.engines.d1.connection import STATEMENTS_KEPT
 from pyworkers.engines.d1.counting import Plan
 from pyworkers.engines.d1.protocol import D1Statement
+from pyworkers.engines.d1.split import explains
 
 # More than statements that the connection keeps compiled: what is compiled is known.
 STATEMENTS_KNOWN: Final = 4 * STATEMENTS_KEPT
@@ -106,9 +107,12 @@ class KnownStatements:
         return known
 
     def learn(self, sql: str, run: str, columns: list[str], plan: Plan) -> Known:
-        """Keep what a statement turned out to be."""
+        """Keep what a statement turned out to be, unless it is to be compiled anew each time."""
         pace = Pace() if plan.is_steady and may_be_brief(run) else None
-        known = self._known[sql] = Known(run, columns, plan, pace)
+        known = Known(run, columns, plan, pace)
+        if explains(run):
+            return known
+        self._known[sql] = known
         self._known.move_to_end(sql)
         if len(self._known) > STATEMENTS_KNOWN:
             self._known.popitem(last=False)

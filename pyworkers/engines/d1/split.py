@@ -15,6 +15,9 @@ _TOKEN: Final = re.compile(
     r"--[^\n]*|/\*.*?(?:\*/|\Z)|'(?:[^']|'')*(?:'|\Z)|\"(?:[^\"]|\"\")*(?:\"|\Z)|`(?:[^`]|``)*(?:`|\Z)|\[[^\]]*(?:\]|\Z)|;",
     re.DOTALL,
 )
+_EXPLAIN: Final = re.compile(
+    r"(?>(?:[\s\ufeff]|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*)explain\b", re.DOTALL | re.IGNORECASE
+)
 _BLANK: Final = re.compile(r"(?>(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*);?\s*\Z", re.DOTALL)
 
 
@@ -45,6 +48,16 @@ def _pieces(sql: str) -> Iterator[str]:
             start += 1
     if start < len(sql):
         yield sql[start:]
+
+
+@lru_cache(maxsize=512)
+def explains(sql: str) -> bool:
+    """Tell whether a statement lists the instructions of another: such a one must not stay compiled.
+
+    SQLite lists them without a look at the schema. When another connection has changed it meanwhile, they refer to
+    tables in memory that is somebody else's by now, and reading a row may end the process.
+    """
+    return _EXPLAIN.match(sql) is not None
 
 
 def checked(piece: str) -> str:

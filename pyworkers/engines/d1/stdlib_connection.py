@@ -13,6 +13,7 @@ from pyworkers.engines.d1.authorizer import Authorizer
 from pyworkers.engines.d1.connection import STEPS_BETWEEN_LOOKS, STEPS_BETWEEN_QUICK_LOOKS, Rows
 from pyworkers.engines.d1.limits import LIMITS
 from pyworkers.engines.d1.protocol import D1Value, Refusal, SqlError, StatementRefused
+from pyworkers.engines.d1.split import explains
 from pyworkers.errors import EngineBusy, EngineCorrupt, EngineError
 
 _CODES: Final = {
@@ -45,6 +46,7 @@ class StdlibConnection:
         self._database = database
         self._path = path
         self._columns: list[str] = []
+        self._explained = 0
         database.text_factory = _decode
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "trusted_schema = OFF"):
             self.own(f"PRAGMA {pragma}")
@@ -84,6 +86,9 @@ class StdlibConnection:
 
     def rows(self, sql: str, params: tuple[D1Value, ...]) -> Rows:
         """Run a statement whose columns are known."""
+        if explains(sql):
+            self._explained += 1
+            sql = f"{sql}\n/* {self._explained} */"  # a text of its own, which is not compiled yet
         try:
             cursor = self._database.execute(sql, _numbered(sql, params))
             self._columns = [column[0] for column in cursor.description or ()]

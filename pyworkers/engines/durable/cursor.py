@@ -12,7 +12,7 @@ from pyworkers.engines.d1.authorizer import Authorizer
 from pyworkers.engines.d1.counting import Plan, RowCounter
 from pyworkers.engines.d1.limits import MAX_SQL_BYTES
 from pyworkers.engines.d1.protocol import Refusal, SqlError, StatementRefused
-from pyworkers.engines.d1.split import split_statements
+from pyworkers.engines.d1.split import explains, split_statements
 from pyworkers.engines.durable.protocol import QueryCanceled, SqlValue
 from pyworkers.engines.sqlite import engine_error
 
@@ -133,7 +133,8 @@ class Statements:
     def run(self, sql: str, params: Sequence[SqlValue]) -> Cursor:
         """Run every statement of a text; the last one's rows are the cursor's.
 
-        The rows of one that writes (``RETURNING``) are all read: SQLite commits nothing while one is left.
+        The rows of one that writes (``RETURNING``) are all read: SQLite commits nothing while one is left. So are those
+        of an ``EXPLAIN``.
 
         Raises:
             SqlError: SQLite refused one; those before it stay.
@@ -154,10 +155,10 @@ class Statements:
             cursor.exec_trace = self._look
             authorizer.is_new = True
             try:
-                cursor.execute(last, tuple(params))
+                cursor.execute(last, tuple(params), can_cache=not explains(last))
             except apsw.BindingsError as error:
                 raise StatementRefused(Refusal.PARAMETER_COUNT) from error
-            source = cursor if self._seen[0] else _Rows(cursor.fetchall())
+            source = cursor if self._seen[0] and not explains(last) else _Rows(cursor.fetchall())
             rows = Cursor(source, self._seen[1], reads_tables=False, rows_written=0)
         except apsw.Error as error:
             raise sql_failure(error, authorizer, sql) from error
@@ -184,7 +185,7 @@ class Statements:
             raise StatementRefused(Refusal.NO_STATEMENT)
         self.authorizer.is_new = True
         try:
-            self._database.execute(piece, ()).close(True)  # noqa: FBT003 - positional only
+            self._database.execute(piece, (), can_cache=not explains(piece)).close(True)  # noqa: FBT003 - positional only
         except apsw.BindingsError as error:
             raise StatementRefused(Refusal.EARLY_PARAMETERS) from error
 

@@ -257,6 +257,21 @@ def test_a_call_whose_commit_takes_long_has_happened_once(at_once: bool, monkeyp
     with_engine(None, program)
 
 
+def test_what_is_learned_of_statements_is_not_asked_of_what_was_compiled_under_another_schema(tmp_path: Path) -> None:
+    async def program(engine: SqliteD1Engine) -> None:
+        for number in range(3):
+            await engine.run([D1Statement(INSERT, (None, number))])
+            with open_database(tmp_path / "d1.sqlite") as another:
+                another.execute(f"CREATE TABLE more_{number} (a)")
+            another.close()
+        assert await rows(engine, "SELECT count(*) FROM t") == [(11,)]
+        kept = engine._database._connected._database.cache_stats(include_entries=True)["entries"]
+        assert [entry["query"] for entry in kept if entry["query"].startswith("EXPLAIN")] == []
+        assert INSERT in [entry["query"] for entry in kept]
+
+    with_engine(tmp_path / "d1.sqlite", program)
+
+
 def test_sqlites_errors_are_the_same_at_once_and_the_call_is_undone() -> None:
     async def program(engine: SqliteD1Engine) -> None:
         batch = [D1Statement(INSERT, (20, None)), D1Statement(INSERT, (3, None))]

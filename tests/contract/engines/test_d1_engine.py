@@ -271,6 +271,29 @@ class Passing:
         return lambda: now_s() + self.passed_s
 
 
+@pytest.mark.parametrize("before", ["", "-- a comment\n /* another */\ufeff", "SELECT 1; "])
+def test_explain_tells_of_the_tables_that_there_are_whoever_changed_the_schema(bench: Bench, before: str) -> None:
+    def tables(result: D1Result) -> list[D1Value]:
+        opcode, p4 = result.columns.index("opcode"), result.columns.index("p4")
+        return [row[p4] for row in result.rows if row[opcode] in ("Insert", "IdxInsert", "Delete")]
+
+    async def program(engine: D1Engine) -> None:
+        await engine.run([D1Statement("CREATE TABLE things (a, b)")])
+        for number in range(20):
+            await engine.run([D1Statement(f"CREATE TABLE other_{number} (a)")])
+        explain = f"{before}EXPLAIN INSERT INTO things VALUES (?, ?)"
+        for number in range(5):
+            assert tables(await query(engine, explain, 1, 2)) == ["things"]
+            await engine.run([D1Statement("INSERT INTO things VALUES (1, 2)")])
+            if bench.path is not None:
+                with sqlite3.connect(bench.path) as another:
+                    another.execute(f"CREATE TABLE more_{number} (a)")
+                another.close()
+            await engine.run([D1Statement("INSERT INTO things VALUES (1, 2)")])
+
+    bench.run(program)
+
+
 async def overrun(running: asyncio.Future[Any], passing: Passing) -> None:
     """Let a query run for longer than it may."""
     while not running.done():  # its thread may not have begun yet

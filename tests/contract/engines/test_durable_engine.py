@@ -161,6 +161,18 @@ def test_a_cursor_goes_on_while_rows_are_written(place):
     assert (rows(cursor), cursor.rows_read) == ([(2,), (3,)], 3)
 
 
+def test_the_rows_of_an_explain_are_there_when_its_table_is_no_more(place):
+    store = place.open()
+    store.execute("CREATE TABLE things (a)", ())
+    explain = store.execute("EXPLAIN INSERT INTO things VALUES (1)", ())
+    first = explain.fetch()
+    store.execute("DROP TABLE things", ())
+    for number in range(20):
+        store.execute(f"CREATE TABLE other_{number} (a)", ())
+    opcode, p4 = explain.columns.index("opcode"), explain.columns.index("p4")
+    assert [row[p4] for row in (first, *rows(explain)) if row[opcode] == "Insert"] == ["things"]
+
+
 def test_what_sql_may_not_do_is_denied_transactions_attaching_most_pragmas_the_engines_own_tables(place):
     store = place.open()
     store.put_many([("k", b"v")])

@@ -13,6 +13,7 @@ from pyworkers.js.objects import JsArray
 from pyworkers.js.primitives import jsnull
 from pyworkers.js.scope import module as js
 from pyworkers.js.values import JsException, JsObject
+from pyworkers.pyodide.suspension import run_sync
 
 UPGRADE = JsObject({"headers": JsObject({"Upgrade": "websocket"})})
 
@@ -156,6 +157,39 @@ async def test_no_event_begins_while_another_blocks_concurrency(runtime, code):
     await turns()
     await client(runtime, "quick")
     assert (await first, order) == ("value", ["begins", "ends", "quick"])
+
+
+async def test_a_constructor_may_wait_for_storage_and_no_event_comes_before_it_is_done(runtime, code):
+    order = []
+
+    def born(target):
+        async def first():
+            await asyncio.sleep(0)
+            order.append("first")
+            return await target.ctx.storage.get("count")
+
+        async def second():
+            await target.ctx.storage.put("count", target.count + 1)
+            order.append("second")
+
+        async def third():
+            order.append("third")
+
+        target.ctx.blockConcurrencyWhile(lambda: asyncio.sleep(0))
+        run_sync(target.ctx.storage.put("count", 1))
+        target.count = run_sync(target.ctx.blockConcurrencyWhile(first))
+        target.ctx.blockConcurrencyWhile(second)
+        target.ctx.blockConcurrencyWhile(third)
+        order.append("born")
+
+    async def note(target, number):
+        order.append(number)
+        return await target.ctx.storage.get("count")
+
+    code["born"], code["note"] = born, note
+    seen = await asyncio.wait_for(asyncio.gather(*(client(runtime, "note", number) for number in range(2))), 10)
+    assert seen == [2, 2]
+    assert order == ["first", "born", "second", "third", 0, 1]
 
 
 async def test_events_wait_for_what_the_constructor_blocks_on(runtime, code):

@@ -90,15 +90,27 @@ class InputGate:
         self._lock_waiters.append(future)  # whoever unlocks hands its lock on
         return future
 
-    def unlock(self) -> None:
-        """End an exclusive part."""
-        while self._lock_waiters:
+    def lock_within(self) -> asyncio.Future[None] | None:
+        """Shut the gate for a part of the exclusive part that goes on, which may end before it; as `lock` else."""
+        if self._locks == 1:
+            self._locks = 2
+            return None
+        return self.lock()
+
+    def unlock(self, *, is_outer: bool = False) -> None:
+        """End an exclusive part.
+
+        Args:
+            is_outer: it is one that may have others within, which go on.
+        """
+        while self._lock_waiters and not (is_outer and self._locks > 1):
             waiter = self._lock_waiters.popleft()
             if not waiter.done():
                 waiter.set_result(None)
                 return
-        self._locks = 0
-        self._pump_soon()
+        self._locks = max(self._locks - 1, 0)
+        if not self._locks:
+            self._pump_soon()
 
     def break_(self, error: Exception) -> None:
         """Let nothing pass any more: what waits and what runs fails with the error."""
@@ -136,14 +148,21 @@ class InputGate:
 
 
 class GatedRun:
-    """Awaitable that runs one event of an object: each time it has waited for something, it passes the gate."""
+    """Awaitable that runs one event of an object: each time it has waited for something, it passes the gate.
 
-    __slots__ = ("_event", "_gate", "_inner", "_outer")
+    Args:
+        has_lock: it is the exclusive part that the gate is shut for, and passes always.
+    """
 
-    def __init__(self, inner: Coroutine[Any, Any, Any], gate: InputGate, event: Event) -> None:
+    __slots__ = ("_event", "_gate", "_has_lock", "_inner", "_outer")
+
+    def __init__(
+        self, inner: Coroutine[Any, Any, Any], gate: InputGate, event: Event, *, has_lock: bool = False
+    ) -> None:
         self._inner = inner
         self._gate = gate
         self._event = event
+        self._has_lock = has_lock
         self._outer: asyncio.Future[Any] | None = None
 
     def interrupt(self, error: Exception) -> None:
@@ -204,7 +223,7 @@ class GatedRun:
                 yielded.remove_done_callback(self._came)
 
     def _came(self, _: object) -> None:
-        if self._gate.is_open_for(self._event):
+        if self._has_lock or self._gate.is_open_for(self._event):
             self._open()
         else:
             self._gate.call_when_open(self._event, self._open)

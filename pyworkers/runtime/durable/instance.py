@@ -132,18 +132,20 @@ class ObjectInstance:
             await self.gate.enter(event)
             return
         try:
-            self.target = await self.isolate.run_object_event(event, self._construct(), self._gated(event))
+            self.target = await self.isolate.run_object_event(
+                event, self._construct(), self._gated(event, has_lock=True)
+            )
         except Exception as error:
             self.abort(as_js_error(error))
             raise
         finally:
-            self.gate.unlock()
+            self.gate.unlock(is_outer=True)
 
     async def _construct(self) -> Any:
         return self._cls(DurableObjectState(self, self.object_id), self.isolate.env)
 
-    def _gated(self, event: ObjectEvent) -> Callable[[Coroutine[Any, Any, Any]], GatedRun]:
-        return lambda running: GatedRun(running, self.gate, event)
+    def _gated(self, event: ObjectEvent, *, has_lock: bool = False) -> Callable[[Coroutine[Any, Any, Any]], GatedRun]:
+        return lambda running: GatedRun(running, self.gate, event, has_lock=has_lock)
 
     # ---- what ctx needs
 
@@ -190,7 +192,10 @@ class ObjectInstance:
     def run_exclusively(self, function: Callable[[], Any], *, resets: bool) -> JsPromise:
         """Run an async function while no other event of the object goes on."""
         is_inside = _exclusive.get() is self
-        lock = None if is_inside else self.gate.lock()
+        lock = None
+        if not is_inside:
+            # Until there is a target, it is the constructor that asks, which may wait for the answer (run_sync).
+            lock = self.gate.lock_within() if self.target is None else self.gate.lock()
         context = contextvars.copy_context()
         context.run(_exclusive.set, self)
         self._kept += 1

@@ -15,9 +15,9 @@ import apsw
 
 from pyworkers.clock import Clock
 from pyworkers.engines.analytics.protocol import BLOBS, DOUBLES, DataPoint
-from pyworkers.engines.sqlite import engine_error, open_database, sqlite_errors
+from pyworkers.engines.sqlite import open_database, sqlite_errors
 from pyworkers.engines.work_thread import WorkThread
-from pyworkers.errors import EngineClosed, EngineError
+from pyworkers.errors import EngineBusy, EngineClosed, EngineError
 
 _BLOB_COLUMNS: Final = [f"blob{n}" for n in range(1, BLOBS + 1)]
 _DOUBLE_COLUMNS: Final = [f"double{n}" for n in range(1, DOUBLES + 1)]
@@ -124,13 +124,12 @@ class SqliteAnalyticsEngine:
         if not rows:
             return
         try:
-            database = self._open()
-            with database:
+            with sqlite_errors(self.path), self._open() as database:
                 database.executemany(_INSERT, rows)
         except EngineError as error:
             self._failure = error
-        except apsw.Error as error:
-            self._failure = engine_error(error, self.path)
+            if isinstance(error, EngineBusy):  # the lock's end is all that they wait for
+                self._waiting.extendleft(reversed(rows))
 
     def _read(self, dataset: str) -> list[DataPoint]:
         with sqlite_errors(self.path):

@@ -6,13 +6,16 @@ import asyncio
 import math
 import sqlite3
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pyworkers.engines.analytics import ENGINES, AnalyticsEngine, DataPoint
 from pyworkers.engines.analytics.sqlite_engine import SqliteAnalyticsEngine
-from pyworkers.errors import EngineClosed, EngineError
+from pyworkers.engines.sqlite import open_database
+from pyworkers.errors import EngineBusy, EngineClosed, EngineError
 
 Open = Callable[[], AnalyticsEngine]
 Program = Callable[[AnalyticsEngine], Awaitable[None]]
@@ -133,6 +136,30 @@ def test_a_storage_failure_is_raised_by_the_next_flush(tmp_path: Path) -> None:
         await engine.flush()
 
     run(lambda: SqliteAnalyticsEngine(tmp_path / "file" / "x" / "a.sqlite"), program)
+
+
+def test_points_that_met_a_lock_of_another_process_are_stored_after_it_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, path = "pyworkers.engines.analytics.sqlite_engine", tmp_path / "analytics.sqlite"
+    monkeypatch.setattr(f"{module}.open_database", partial(open_database, busy_timeout_ms=0))
+
+    async def main() -> None:
+        async with SqliteAnalyticsEngine(path) as engine:
+            engine.write(replace(FULL, index="before"))
+            await engine.flush()
+            other = open_database(path)
+            other.execute("BEGIN IMMEDIATE")
+            for index in ("first", "second"):
+                engine.write(replace(FULL, index=index))
+                with pytest.raises(EngineBusy) as raised:
+                    await engine.flush()
+                assert raised.value.message == f"{path} is locked by another process"
+            other.execute("COMMIT")
+            other.close()
+            assert [point.index for point in await engine.read("d")] == ["before", "first", "second"]
+
+    asyncio.run(main())
 
 
 def test_the_table_names_classes_that_exist() -> None:

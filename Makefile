@@ -20,6 +20,7 @@ check: $(STAMP)  ## lint, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy benchmarks/*.py
 	@$(BIN)/lint-imports
 
 fix: $(STAMP)  ## format and mend what ruff can mend

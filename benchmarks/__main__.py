@@ -21,10 +21,12 @@ def main(names: list[str]) -> int:
         print(f"there is no benchmark {unknown[0]}; there are {', '.join(ALL + LONG)}", file=sys.stderr)
         return 2
     figures = []
-    for name in names or ALL:
-        print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        figures += import_module(f"benchmarks.{name}").measure()
-    print(table(figures))
+    try:
+        for name in names or ALL:
+            print(f"measuring {name} ...", file=sys.stderr, flush=True)
+            figures += import_module(f"benchmarks.{name}").measure()
+    finally:
+        print(table(figures), flush=True)  # what was measured, where one of them fails
     return 1 if any(figure.is_reached is False for figure in figures) else 0
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from benchmarks.report import Figure
 from pyworkers.clock import ManualClock
 from pyworkers.config import load_project
-from pyworkers.pyodide.suspension import Suspendable
+from pyworkers.pyodide.suspension import suspendable
 from pyworkers.runtime.runtime import Runtime
 from pyworkers.runtime.stores import Stores
 
@@ -38,7 +38,7 @@ def inside_worker(work: Callable[[Runtime, ManualClock, Path], Coroutine[Any, An
             project = load_project(CONFIG.parent, [CONFIG])
             async with Runtime(project, Stores(Path(folder), project, clock), clock=clock) as runtime:
                 inside = work(runtime, clock, Path(folder))
-                result: T = await Suspendable(inside, context=runtime.primary.context.copy())
+                result: T = await suspendable(inside, context=runtime.primary.context.copy())
                 return result
 
     return asyncio.run(main())

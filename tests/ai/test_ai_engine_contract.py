@@ -208,6 +208,24 @@ def test_a_closed_engine_says_so(open_any) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(
+    ("schema", "begins"),
+    [
+        ({"type": "array", "items": PERSON, "minItems": 1_000}, '[{"name":"'),
+        ({"type": "object", "additionalProperties": PERSON, "minProperties": 1_000}, '{"'),
+    ],
+)
+def test_as_many_items_as_a_schema_may_ask_for_are_no_trouble(open_local, random_model: Path, schema, begins) -> None:
+    request = TextRequest(prompt="x", temperature=0, max_tokens=12, json_schema=schema)
+
+    async def main():
+        async with open_local() as engine:
+            return await collect(engine.stream(str(random_model), request))
+
+    result = asyncio.run(main())
+    assert (result.text[: len(begins)], result.finish_reason) == (begins, "length")
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_json_schema_holds_on_random_weights(open_local, random_model: Path, seed: int) -> None:
     async def main():

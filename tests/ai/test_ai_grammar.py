@@ -209,6 +209,21 @@ def test_the_longest_answer_of_a_byte_by_byte_model_stays_near_its_tokens(name: 
         ({"$ref": "https://example.com/x"}, "the JSON schema's $ref https://example.com/x points outside of it"),
         ({"$ref": "#"}, "the JSON schema's $ref # leads back to itself"),
         (["object"], "a JSON schema is an object, not ['object']"),
+        (
+            {"type": "object", "properties": 5},
+            "the JSON schema cannot be used: $.properties: 5 is not of type 'object'",
+        ),
+        (
+            {"properties": {"a": {"type": "string", "minLength": "x"}}},
+            "the JSON schema cannot be used: $.properties.a.minLength: 'x' is not of type 'integer'",
+        ),
+        ({"type": 5}, "the JSON schema cannot be used: $.type: 5 is not valid under any of the given schemas"),
+        (
+            {"type": "number", "multipleOf": "x"},
+            "the JSON schema cannot be used: $.multipleOf: 'x' is not of type 'number'",
+        ),
+        ({"type": "array", "minItems": 100_000}, "the JSON schema's minItems is 100000, of at most 1000"),
+        ({"minProperties": 1_001}, "the JSON schema's minProperties is 1001, of at most 1000"),
     ],
 )
 def test_an_impossible_schema_is_named(schema, message: str) -> None:

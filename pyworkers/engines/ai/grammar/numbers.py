@@ -1,13 +1,16 @@
-"""Numbers within bounds, as GBNF expressions over their digits."""
+"""Numbers within bounds, as GBNF expressions over their digits; and the bounds that a schema sets."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
 
-__all__ = ["integer_range", "number_range"]
+__all__ = ["bounds", "integer_range", "multiples", "number_range"]
 
 # Unbounded integers stay below this: exact in JavaScript, and short.
 _OPEN_DIGITS = 9
+_MANY_VALUES = 256
 _FRACTION_DIGITS = 4
 _SCALE = 10**_FRACTION_DIGITS
 
@@ -112,3 +115,33 @@ def _either(parts: list[str]) -> str | None:
     if not parts:
         return None
     return parts[0] if len(parts) == 1 else "(" + " | ".join(parts) + ")"
+
+
+def bounds(schema: Mapping[str, Any], *, step: Decimal, whole: bool) -> tuple[Decimal | None, Decimal | None]:
+    """Return the closed bounds; an open bound moves in by ``step``, or to the next integer."""
+    lows: list[Decimal] = []
+    highs: list[Decimal] = []
+    for key, values in (("minimum", lows), ("maximum", highs)):
+        if isinstance(schema.get(key), int | float):
+            values.append(Decimal(str(schema[key])))
+    for key, values, sign in (("exclusiveMinimum", lows, 1), ("exclusiveMaximum", highs, -1)):
+        bound = schema.get(key)
+        if isinstance(bound, int | float) and not isinstance(bound, bool):
+            exact = Decimal(str(bound))
+            values.append(exact + sign * step if not whole or exact % 1 == 0 else exact)
+    return max(lows, default=None), min(highs, default=None)
+
+
+def multiples(step: Decimal, low: Decimal, high: Decimal, *, whole: bool) -> list[str] | None:
+    """Return the multiples of ``step`` between the bounds as texts, or None when they are too many to list."""
+    if step <= 0 or (high - low) / step > _MANY_VALUES:
+        return None
+    first = int((low / step).to_integral_value("ROUND_CEILING"))
+    last = int((high / step).to_integral_value("ROUND_FLOOR"))
+    values = [step * count for count in range(first, last + 1)]
+    return [_plain(value) for value in values if not whole or value % 1 == 0]
+
+
+def _plain(value: Decimal) -> str:
+    text = format(value.normalize(), "f")
+    return "0" if text == "-0" else text

@@ -14,7 +14,7 @@ from typing import Any
 
 from pyworkers.engines.ai.errors import InvalidSchema
 from pyworkers.engines.ai.grammar.merge import merge
-from pyworkers.engines.ai.grammar.numbers import integer_range, number_range
+from pyworkers.engines.ai.grammar.numbers import bounds, integer_range, multiples, number_range
 from pyworkers.engines.ai.grammar.strings import (
     STRING_RULES,
     format_string,
@@ -22,7 +22,7 @@ from pyworkers.engines.ai.grammar.strings import (
     pattern_string,
     sized_string,
 )
-from pyworkers.engines.ai.grammar.validate import is_valid
+from pyworkers.engines.ai.grammar.validate import is_valid, what_is_wrong
 from pyworkers.engines.ai.protocol import JsonSchema
 
 __all__ = ["JSON_OBJECT", "Budget", "SchemaWriter", "schema_to_gbnf"]
@@ -31,7 +31,8 @@ __all__ = ["JSON_OBJECT", "Budget", "SchemaWriter", "schema_to_gbnf"]
 JSON_OBJECT: Mapping[str, Any] = {"type": "object"}
 
 _TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
-_MANY_VALUES = 256
+_MOST_REPEATED = 1_000
+_CORRECT = "correct `response_format`"
 _KEY_CHARACTERS = 24
 _LEAST = 12
 
@@ -105,13 +106,18 @@ class SchemaWriter:
         """Return an expression for one schema.
 
         Raises:
-            InvalidSchema: nothing can satisfy it.
+            InvalidSchema: nothing can satisfy it, or it is no schema.
         """
-        found = self._try(schema, budget)
+        try:
+            found = self._try(schema, budget)
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            # Every word of it may be of a type that it cannot be: looked at only where one is.
+            reason = what_is_wrong(schema) or f"{type(error).__name__}: {error}"
+            raise InvalidSchema(f"the JSON schema cannot be used: {reason}", hint=_CORRECT) from error
         if found is None:
             raise InvalidSchema(
                 f"nothing satisfies the JSON schema {json.dumps(schema, default=str)[:200]}",
-                hint="correct `response_format`",
+                hint=_CORRECT,
             )
         return found
 
@@ -122,7 +128,7 @@ class SchemaWriter:
         if schema is True:
             return self._any(budget)
         if not isinstance(schema, Mapping):
-            raise InvalidSchema(f"a JSON schema is an object, not {schema!r}", hint="correct `response_format`")
+            raise InvalidSchema(f"a JSON schema is an object, not {schema!r}", hint=_CORRECT)
         if "$ref" in schema:
             return self._reference(schema, budget)
         if "allOf" in schema:
@@ -251,10 +257,10 @@ class SchemaWriter:
 
     def _number(self, kind: str, schema: Mapping[str, Any]) -> str | None:
         whole = kind == "integer"
-        low, high = _bounds(schema, step=Decimal(1) if whole else Decimal("0.0001"), whole=whole)
+        low, high = bounds(schema, step=Decimal(1) if whole else Decimal("0.0001"), whole=whole)
         step = schema.get("multipleOf")
         if step is not None and low is not None and high is not None:
-            values = _multiples(Decimal(str(step)), low, high, whole=whole)
+            values = multiples(Decimal(str(step)), low, high, whole=whole)
             if values is not None:
                 return self._either([literal(value) for value in values])
         if step is not None and not whole and Decimal(str(step)) % 1 == 0:
@@ -269,7 +275,7 @@ class SchemaWriter:
         rest = schema.get("items", True)
         if isinstance(rest, list):  # the tuples of older drafts
             first, rest = rest, schema.get("additionalItems", True)
-        least = int(schema.get("minItems", 0))
+        least = _least(schema, "minItems")
         room = 2 if budget.characters < 4 * _LEAST else 4 if budget.strict else 16
         most = int(schema.get("maxItems", max(least, len(first), 0 if budget.characters < _LEAST else room)))
         if most < least:
@@ -340,7 +346,7 @@ class SchemaWriter:
         return first
 
     def _map(self, schema: Mapping[str, Any], extra: object, budget: Budget) -> str | None:
-        least = int(schema.get("minProperties", 0))
+        least = _least(schema, "minProperties")
         room = 2 if budget.strict else 12
         most = min(int(schema.get("maxProperties", max(least, room))), max(least, room))
         if budget.characters < 2 * _LEAST:
@@ -354,6 +360,14 @@ class SchemaWriter:
         pair = self.rule(f'{key} ":" {value}')
         inside = f'{pair} ("," {pair}){{{max(0, least - 1)},{most - 1}}}'
         return self.rule(f'"{{" {inside} "}}"' if least else f'"{{" ({inside})? "}}"')
+
+
+def _least(schema: Mapping[str, Any], key: str) -> int:
+    """Return how many items or pairs there are at least; llama.cpp repeats nothing much more often."""
+    least = int(schema.get(key, 0))
+    if least > _MOST_REPEATED:
+        raise InvalidSchema(f"the JSON schema's {key} is {least}, of at most {_MOST_REPEATED}", hint=_CORRECT)
+    return least
 
 
 def _is_reference(schema: object) -> bool:
@@ -375,33 +389,3 @@ def _implied_types(schema: Mapping[str, Any]) -> list[str]:
     }
     found = [kind for kind, words in implied.items() if words & keys]
     return found or ["string", "number", "boolean", "null", "object", "array"]
-
-
-def _bounds(schema: Mapping[str, Any], *, step: Decimal, whole: bool) -> tuple[Decimal | None, Decimal | None]:
-    """Return the closed bounds; an open bound moves in by ``step``, or to the next integer."""
-    lows: list[Decimal] = []
-    highs: list[Decimal] = []
-    for key, values in (("minimum", lows), ("maximum", highs)):
-        if isinstance(schema.get(key), int | float):
-            values.append(Decimal(str(schema[key])))
-    for key, values, sign in (("exclusiveMinimum", lows, 1), ("exclusiveMaximum", highs, -1)):
-        bound = schema.get(key)
-        if isinstance(bound, int | float) and not isinstance(bound, bool):
-            exact = Decimal(str(bound))
-            values.append(exact + sign * step if not whole or exact % 1 == 0 else exact)
-    return max(lows, default=None), min(highs, default=None)
-
-
-def _multiples(step: Decimal, low: Decimal, high: Decimal, *, whole: bool) -> list[str] | None:
-    """Return the multiples of ``step`` between the bounds as texts, or None when they are too many to list."""
-    if step <= 0 or (high - low) / step > _MANY_VALUES:
-        return None
-    first = int((low / step).to_integral_value("ROUND_CEILING"))
-    last = int((high / step).to_integral_value("ROUND_FLOOR"))
-    values = [step * count for count in range(first, last + 1)]
-    return [_plain(value) for value in values if not whole or value % 1 == 0]
-
-
-def _plain(value: Decimal) -> str:
-    text = format(value.normalize(), "f")
-    return "0" if text == "-0" else text

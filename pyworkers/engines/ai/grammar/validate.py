@@ -7,7 +7,7 @@ import json
 from pyworkers.engines.ai.errors import InvalidSchema, StructuredOutputUnmet
 from pyworkers.engines.ai.protocol import Json, JsonSchema
 
-__all__ = ["is_valid", "parse_json"]
+__all__ = ["is_valid", "parse_json", "what_is_wrong"]
 
 
 def parse_json(text: str, schema: JsonSchema) -> Json:
@@ -33,6 +33,15 @@ def parse_json(text: str, schema: JsonSchema) -> Json:
     except Exception as error:  # a broken schema fails in many ways: SchemaError, unresolvable $ref, TypeError
         raise InvalidSchema(f"the JSON schema cannot be used: {error}", hint="correct `response_format`") from error
     return value
+
+
+def what_is_wrong(schema: object) -> str | None:
+    """Return where a schema is none and why; None where its own schema has nothing against it."""
+    import jsonschema
+
+    validator = jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator)
+    error = jsonschema.exceptions.best_match(validator(validator.META_SCHEMA).iter_errors(schema))
+    return None if error is None else f"{error.json_path}: {error.message}"
 
 
 def is_valid(value: Json, schema: JsonSchema) -> bool:
